@@ -3,8 +3,11 @@
 package relay
 
 import (
+	"cmp"
+	"errors"
 	"log/slog"
 	"net/netip"
+	"runtime"
 	"time"
 
 	"turnout/allocation"
@@ -64,4 +67,45 @@ type Config struct {
 
 	Network netio.Network // If nil, the system's.
 	Logger  *slog.Logger  // If nil, slog.Default.
+}
+
+// withDefaults fills in what is zero.
+func (c Config) withDefaults() Config {
+	c.PortMin = cmp.Or(c.PortMin, 49152) // RFC 8656 §7.2: the dynamic port range
+	c.PortMax = cmp.Or(c.PortMax, 65535)
+	c.Batch = cmp.Or(c.Batch, 64)
+	c.DefaultLifetime = cmp.Or(c.DefaultLifetime, 10*time.Minute)
+	c.MaxLifetime = cmp.Or(c.MaxLifetime, time.Hour)
+	c.NonceLifetime = cmp.Or(c.NonceLifetime, time.Hour)
+	c.UnauthenticatedRate = cmp.Or(c.UnauthenticatedRate, 100)
+	c.UnauthenticatedBurst = cmp.Or(c.UnauthenticatedBurst, 1000)
+	c.BacklogBytes = cmp.Or(c.BacklogBytes, 1<<20)
+	c.BacklogTime = cmp.Or(c.BacklogTime, 500*time.Millisecond)
+	if c.Network == nil {
+		c.Network = netio.System()
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	c.Workers = cmp.Or(c.Workers, runtime.NumCPU())
+	if most := c.Network.MaxWorkers(); most > 0 {
+		c.Workers = min(c.Workers, most)
+	}
+	return c
+}
+
+// check names everything that is missing or contradicts itself.
+func (c Config) check() error {
+	var errs []error
+	need := func(ok bool, what string) {
+		if !ok {
+			errs = append(errs, errors.New(what))
+		}
+	}
+	need(c.Realm != "", "a relay needs a realm")
+	need(len(c.Listeners) > 0, "a relay needs an address to listen on")
+	need(len(c.RelayAddresses) > 0, "a relay needs an address to relay from")
+	need(c.Verifier != nil, "a relay needs a verifier of credentials")
+	need(c.MaxLifetime >= c.DefaultLifetime, "the longest lifetime is shorter than the default")
+	return errors.Join(errs...)
 }

@@ -2,28 +2,284 @@ package relay
 
 import (
 	"context"
+	"crypto/rand"
+	"fmt"
+	mathrand "math/rand/v2"
+	"net"
+	"net/netip"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"turnout/allocation"
+	"turnout/auth"
+	"turnout/internal/netio"
+	"turnout/stun"
 )
 
-// A Server is a running relay.
-type Server struct{}
+// A Server is a running relay: its workers, its listeners and what they share.
+type Server struct {
+	// immutable after New
+	settings
+	network   netio.Network
+	workers   []*worker
+	listeners []Listener // ports filled in
+	streams   []net.Listener
+	ended     chan endedAllocation
 
-// New opens every listener, so that a port in use is told before anything is served.
-func New(c Config) (*Server, error) { panic("skeleton") }
+	serving  atomic.Bool
+	next     atomic.Uint64 // the worker that takes the next stream
+	open     atomic.Int64  // client connections
+	failed   chan error    // a worker that cannot go on
+	shutdown chan struct{} // closed when Shutdown begins
+	closed   chan struct{} // closed when everything has ended
+	once     sync.Once
+	grace    context.Context // of Shutdown; set before shutdown is closed
+
+	mu    sync.Mutex
+	conns map[*stream]struct{} // guarded by mu
+	tasks sync.WaitGroup       // streams and their listeners
+}
+
+// New opens every listener, so that a port in use is told before anything is
+// served. The error names the address; test it for netio's sentinels.
+func New(c Config) (*Server, error) {
+	c = c.withDefaults()
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	s := &Server{
+		network:  c.Network,
+		ended:    make(chan endedAllocation, 1024),
+		failed:   make(chan error, c.Workers),
+		shutdown: make(chan struct{}),
+		closed:   make(chan struct{}),
+		conns:    map[*stream]struct{}{},
+	}
+	if err := s.configure(c); err != nil {
+		return nil, err
+	}
+	if err := s.listen(c); err != nil {
+		s.abandon()
+		return nil, err
+	}
+	// Listening ports may have been chosen just now, and are closed to peers.
+	c.Listeners = s.listeners
+	s.policy = newPolicy(c, s.ports)
+	return s, nil
+}
+
+// configure sets what the workers share.
+func (s *Server) configure(c Config) error {
+	ports, err := allocation.NewPorts(c.RelayAddresses, c.PortMin, c.PortMax)
+	if err != nil {
+		return err
+	}
+	s.realm = c.Realm
+	s.defaultLifetime = allocation.Duration(c.DefaultLifetime)
+	s.maxLifetime = allocation.Duration(c.MaxLifetime)
+	s.totalLifetime = allocation.Duration(c.TotalLifetime)
+	s.lastChannel = lastChannel
+	if c.LegacyChannels {
+		s.lastChannel = lastChannelOfRFC5766
+	}
+	s.known = knownAttributes
+	if !c.Network.DontFragment() {
+		s.known = knownWithoutDontFragment
+	}
+	s.expiry = c.Expiry
+	s.userAllocations = c.UserAllocations
+	s.backlogBytes, s.backlogTime = c.BacklogBytes, c.BacklogTime
+	s.verifier = c.Verifier
+	s.ports = ports
+	s.ledger = allocation.NewLedger(c.TotalAllocations)
+	s.budget = newBudget(c.UnauthenticatedRate, c.UnauthenticatedBurst)
+	s.log = c.Logger
+	for _, r := range c.RelayAddresses {
+		if r.External.IsValid() && r.External != r.Bind {
+			s.nat = append(s.nat, r)
+		}
+	}
+	var key [32]byte
+	_, _ = rand.Read(key[:]) // never fails
+	s.nonces = auth.NewNonces(key, c.NonceLifetime, c.Verifier.Anonymity())
+	return nil
+}
+
+// knownAttributes are the comprehension-required attributes that this server
+// understands; DONT-FRAGMENT only where the system can do it (RFC 8656 §7.2).
+var (
+	knownWithoutDontFragment = stun.NewAttributeSet(
+		stun.AttrMappedAddress, stun.AttrUsername, stun.AttrMessageIntegrity, stun.AttrErrorCode,
+		stun.AttrUnknownAttributes, stun.AttrChannelNumber, stun.AttrLifetime, stun.AttrXORPeerAddress,
+		stun.AttrData, stun.AttrRealm, stun.AttrNonce, stun.AttrXORRelayedAddress,
+		stun.AttrRequestedAddressFamily, stun.AttrEvenPort, stun.AttrRequestedTransport,
+		stun.AttrMessageIntegritySHA256, stun.AttrPasswordAlgorithm, stun.AttrUserhash,
+		stun.AttrXORMappedAddress, stun.AttrReservationToken)
+	knownAttributes = knownWithoutDontFragment | stun.NewAttributeSet(stun.AttrDontFragment)
+)
+
+// listen makes the workers and opens the listeners.
+func (s *Server) listen(c Config) error {
+	start := time.Now()
+	for i := range c.Workers {
+		w, err := s.newWorker(i, c, start)
+		if err != nil {
+			return err
+		}
+		s.workers = append(s.workers, w)
+	}
+	for _, l := range c.Listeners {
+		var err error
+		if l.Transport == allocation.UDP {
+			l.Addr, err = s.listenUDP(l.Addr)
+		} else {
+			l.Addr, err = s.listenTCP(l.Addr)
+		}
+		if err != nil {
+			return err
+		}
+		s.listeners = append(s.listeners, l)
+	}
+	return nil
+}
+
+func (s *Server) newWorker(i int, c Config, start time.Time) (*worker, error) {
+	poller, err := c.Network.NewPoller(netio.PollerConfig{Slots: c.Batch})
+	if err != nil {
+		return nil, fmt.Errorf("worker %d: %w", i, err)
+	}
+	var seed [32]byte
+	_, _ = rand.Read(seed[:]) // never fails
+	w := &worker{
+		index: i, start: start, poller: poller, network: c.Network,
+		ended: s.ended, failed: s.failed, done: make(chan struct{}),
+		random: mathrand.NewChaCha8(seed),
+	}
+	w.inbox.wake = poller.Wake
+	w.settings = &s.settings
+	w.sockets = w
+	w.onEnded = w.expired
+	w.table = allocation.NewTable(allocation.Config{
+		Worker: i, Ports: s.ports, Ledger: s.ledger,
+		MaxPermissions: c.MaxPermissions, MaxChannels: c.MaxChannels,
+	})
+	return w, nil
+}
+
+// listenUDP gives each worker its socket of the group bound to addr.
+func (s *Server) listenUDP(addr netip.AddrPort) (netip.AddrPort, error) {
+	group, err := s.network.ListenUDP(addr, len(s.workers))
+	if err != nil {
+		return addr, err
+	}
+	for i, socket := range group {
+		w := s.workers[i]
+		w.listeners = append(w.listeners, socket)
+		if err := w.poller.Add(socket, listenerEvent|uint64(len(w.listeners)-1)); err != nil {
+			return addr, fmt.Errorf("watch udp %s: %w", addr, err)
+		}
+	}
+	return group[0].Local(), nil
+}
 
 // Addrs are the listening addresses, ports filled in.
-func (s *Server) Addrs() []Listener { panic("skeleton") }
+func (s *Server) Addrs() []Listener { return s.listeners }
 
-// Serve relays until ctx is done or Shutdown is called; it returns nil then.
-func (s *Server) Serve(ctx context.Context) error { panic("skeleton") }
+// Serve relays until ctx is done, and then ends at once, or until Shutdown is
+// called; it returns when everything is closed. The error is that of a worker
+// which could not go on. It raises GOMAXPROCS so that
+// streams and garbage collection have a processor beside the workers' threads.
+func (s *Server) Serve(ctx context.Context) error {
+	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), len(s.workers)+2))
+	logged := make(chan struct{})
+	go func() { defer close(logged); s.runLog() }()
+	for _, l := range s.streams {
+		s.tasks.Go(func() { s.runAccept(l) })
+	}
+	for _, w := range s.workers {
+		go w.run()
+	}
+	s.serving.Store(true)
+	var failure error
+	select {
+	case <-ctx.Done():
+		s.Drain()
+	case <-s.shutdown:
+		s.awaitAllocations()
+	case failure = <-s.failed:
+		s.Drain()
+	}
+	s.serving.Store(false)
+	s.closeStreams()
+	for _, w := range s.workers {
+		w.inbox.put(post{do: func(w *worker) { w.stop = true }})
+	}
+	for _, w := range s.workers {
+		<-w.done
+	}
+	s.tasks.Wait()
+	close(s.ended)
+	<-logged
+	close(s.closed)
+	return failure
+}
 
-// Drain refuses new allocations from now on (508); live ones go on.
-func (s *Server) Drain() { panic("skeleton") }
+// Drain refuses new allocations from now on; live ones go on.
+func (s *Server) Drain() { s.draining.Store(true) }
 
-// Shutdown drains, waits until the last allocation ended or ctx is done, then ends what is left and closes everything.
-func (s *Server) Shutdown(ctx context.Context) error { panic("skeleton") }
+// Shutdown drains, waits until the last allocation has ended or ctx is done, then
+// ends what is left. It returns when Serve has closed everything; the error is
+// ctx's if allocations were cut.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.Drain()
+	s.once.Do(func() {
+		s.grace = ctx
+		close(s.shutdown)
+	})
+	<-s.closed
+	return ctx.Err()
+}
+
+// awaitAllocations waits for the last allocation's end or the end of the grace.
+func (s *Server) awaitAllocations() {
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for s.ledger.Total() > 0 {
+		select {
+		case <-s.grace.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// abandon closes what a failed New has opened.
+func (s *Server) abandon() {
+	for _, l := range s.streams {
+		l.Close()
+	}
+	for _, w := range s.workers {
+		w.finish()
+	}
+}
 
 // Ready says whether the server takes new allocations.
-func (s *Server) Ready() bool { panic("skeleton") }
+func (s *Server) Ready() bool { return s.serving.Load() && !s.draining.Load() }
 
 // Stats sums the workers' counters; cheap enough for every scrape.
-func (s *Server) Stats() Stats { panic("skeleton") }
+func (s *Server) Stats() Stats {
+	st := Stats{
+		Allocations: s.ledger.Total(),
+		PortsInUse:  s.ports.InUse(), Ports: s.ports.Size(),
+		Streams: int(s.open.Load()), Draining: s.draining.Load(),
+	}
+	for _, w := range s.workers {
+		for i := range st.counts {
+			st.counts[i] += w.counters.published[i].Load()
+		}
+	}
+	st.fill()
+	return st
+}

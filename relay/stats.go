@@ -1,8 +1,154 @@
 package relay
 
-// Stats are totals since the start, and gauges of now.
+import (
+	"turnout/allocation"
+	"turnout/stun"
+)
+
+// Traffic is relayed payload, without the headers of TURN.
+type Traffic struct{ Packets, Bytes uint64 }
+
+// Stats are totals since the start and gauges of now, summed over the workers.
 type Stats struct {
-	Allocations   int // live
-	AllocationsBy map[string]int
-	// … the relay's author fills this in: internal/metrics reads it
+	Allocations      int                          // live
+	AllocationsBy    map[allocation.Transport]int // live, by the client's transport
+	AllocationsTotal uint64
+
+	FromClients, ToPeers, FromPeers, ToClients Traffic
+
+	PortsInUse, Ports int
+	Streams           int // open client connections
+	Panics            uint64
+	Draining          bool
+
+	// What the kernel was asked for: datagrams per call is the batch size reached.
+	RecvCalls, RecvDatagrams, SendCalls, SendDatagrams uint64
+
+	counts [numCounters]uint64
+}
+
+// Counters of a worker, one index each. Requests and authentications are blocks.
+const (
+	counterDrops           = 0
+	counterAuthentications = counterDrops + int(numDrops)
+	counterRequests        = counterAuthentications + int(numAuthentications)
+	counterCreated         = counterRequests + len(methods)*len(outcomes) // by transport
+	counterEnded           = counterCreated + len(transports)             // likewise
+	counterPanics          = counterEnded + len(transports)
+	counterFromClients     = counterPanics + 1 // packets, bytes; likewise below
+	counterToPeers         = counterFromClients + 2
+	counterFromPeers       = counterToPeers + 2
+	counterToClients       = counterFromPeers + 2
+	counterRecvCalls       = counterToClients + 2
+	numCounters            = counterRecvCalls + 4
+)
+
+// methods are those of which requests are counted.
+var methods = [...]stun.Method{
+	stun.MethodBinding, stun.MethodAllocate, stun.MethodRefresh,
+	stun.MethodCreatePermission, stun.MethodChannelBind,
+}
+
+// transports are those between clients and server.
+var transports = [...]allocation.Transport{allocation.UDP, allocation.TCP}
+
+// transportCounter is the counter of a transport in a block that begins at first.
+func transportCounter(first int, t allocation.Transport) int {
+	for i := range transports {
+		if transports[i] == t {
+			return first + i
+		}
+	}
+	panic("relay: no counter for the transport")
+}
+
+// outcomes are what a request can be answered with; 0 is success.
+var outcomes = [...]stun.Code{
+	0, stun.CodeTryAlternate, stun.CodeBadRequest, stun.CodeUnauthenticated, stun.CodeForbidden,
+	stun.CodeUnknownAttribute, stun.CodeAllocationMismatch, stun.CodeStaleNonce,
+	stun.CodeAddressFamilyNotSupported, stun.CodeWrongCredentials, stun.CodeUnsupportedTransport,
+	stun.CodePeerAddressFamilyMismatch, stun.CodeAllocationQuotaReached, stun.CodeServerError,
+	stun.CodeInsufficientCapacity,
+}
+
+func requestCounter(m stun.Method, c stun.Code) int {
+	for i := range methods {
+		if methods[i] != m {
+			continue
+		}
+		for k := range outcomes {
+			if outcomes[k] == c {
+				return counterRequests + i*len(outcomes) + k
+			}
+		}
+	}
+	panic("relay: no counter for " + m.String() + " answered " + c.Reason())
+}
+
+// An Authentication is the outcome of checking a request's credentials.
+type Authentication uint8
+
+const (
+	AuthenticationOK Authentication = iota
+	AuthenticationChallenged
+	AuthenticationMalformed
+	AuthenticationStaleNonce
+	AuthenticationUnknownUser
+	AuthenticationWrongPassword
+	AuthenticationExpired
+	AuthenticationRevoked
+	numAuthentications
+)
+
+var authentications = [numAuthentications]string{
+	"ok", "challenged", "malformed", "stale_nonce", "unknown_user", "wrong_password", "expired", "revoked",
+}
+
+// String is the outcome's name, as metrics label it.
+func (a Authentication) String() string { return authentications[a] }
+
+// EachDrop yields every drop reason with its count.
+func (s Stats) EachDrop(yield func(reason string, n uint64)) {
+	for _, d := range Drops() {
+		yield(d.String(), s.counts[counterDrops+int(d)])
+	}
+}
+
+// Dropped is how many datagrams and frames were dropped for this reason.
+func (s Stats) Dropped(d Drop) uint64 { return s.counts[counterDrops+int(d)] }
+
+// EachAuthentication yields every outcome of authentication with its count.
+func (s Stats) EachAuthentication(yield func(result string, n uint64)) {
+	for a := range numAuthentications {
+		yield(a.String(), s.counts[counterAuthentications+int(a)])
+	}
+}
+
+// EachRequest yields how many requests of a method were answered with a code, 0
+// for success.
+func (s Stats) EachRequest(yield func(method string, code int, n uint64)) {
+	for i, m := range methods {
+		for k, c := range outcomes {
+			yield(m.String(), int(c), s.counts[counterRequests+i*len(outcomes)+k])
+		}
+	}
+}
+
+// Requests is how many requests of a method were answered with a code, 0 for success.
+func (s Stats) Requests(m stun.Method, c stun.Code) uint64 { return s.counts[requestCounter(m, c)] }
+
+// fill sets the fields that come from the counters.
+func (s *Stats) fill() {
+	s.AllocationsBy = map[allocation.Transport]int{}
+	for i, t := range transports {
+		created, ended := s.counts[counterCreated+i], s.counts[counterEnded+i]
+		s.AllocationsTotal += created
+		s.AllocationsBy[t] = int(created - ended)
+	}
+	s.Panics = s.counts[counterPanics]
+	traffic := func(i int) Traffic { return Traffic{Packets: s.counts[i], Bytes: s.counts[i+1]} }
+	s.FromClients, s.ToPeers = traffic(counterFromClients), traffic(counterToPeers)
+	s.FromPeers, s.ToClients = traffic(counterFromPeers), traffic(counterToClients)
+	s.RecvCalls, s.RecvDatagrams = s.counts[counterRecvCalls], s.counts[counterRecvCalls+1]
+	s.SendCalls, s.SendDatagrams = s.counts[counterRecvCalls+2], s.counts[counterRecvCalls+3]
 }

@@ -263,3 +263,4 @@ func PutChannelHeader(dst []byte, n ChannelNumber, length int) { panic("skeleton
 // (at least 4 bytes) on a stream. Not STUN and not ChannelData, or a STUN length that is
 // no multiple of 4: ErrMalformed. Never overflows: at most 20+65532 or 4+65536.
 func FrameLength(head []byte) (int, error) { panic("skeleton") }
+func AppendPasswordAlgorithms(dst []byte, as ...PasswordAlgorithm) []byte { panic("skeleton") }

@@ -28,6 +28,8 @@ type Network interface {
 	ListenTCP(addr netip.AddrPort) (net.Listener, error)
 	// DialTCP connects from local (RFC 6062; port 0 in local: any).
 	DialTCP(ctx context.Context, local, peer netip.AddrPort) (net.Conn, error)
+	// DontFragment says whether Out.DF is honoured; without it DONT-FRAGMENT is an unknown attribute (RFC 8656 §7.2).
+	DontFragment() bool
 	// MaxWorkers is how many pollers may share a listening address: 0 for no limit, 1 on the portable network.
 	MaxWorkers() int
 	// Limitations are sentences on what this network cannot do ("no ICMP errors", …), for the log at start.
@@ -135,3 +137,5 @@ type Poller interface {
 type Counts struct {
 	RecvCalls, RecvDatagrams, SendCalls, SendDatagrams uint64
 }
+
+func System() Network { panic("skeleton") }

@@ -1,0 +1,175 @@
+package relay
+
+import (
+	"turnout/allocation"
+	"turnout/stun"
+)
+
+// handleAllocate creates an allocation. RFC 8656 §7.2, whose checks it makes in
+// the order given there.
+func handleAllocate(rq *request, rs *stun.Builder) error {
+	if a := rq.allocation; a != nil {
+		if a.Transaction() != rq.msg.TransactionID() || a.Owner() != rq.owner {
+			return errAllocationMismatch
+		}
+		return answerAllocate(rq, rs, a) // a retransmission: the same answer again
+	}
+	r, err := allocationRequest(rq)
+	if err != nil {
+		return err
+	}
+	if rq.draining.Load() {
+		return errInsufficientCapacity
+	}
+	a, err := rq.table.Create(rq.from.tuple, r, rq.now)
+	if err != nil {
+		return err
+	}
+	if err := openRelays(rq, a); err != nil {
+		rq.sockets.end(a, EndNotOpened)
+		return err
+	}
+	rq.sockets.established(a, rq.from)
+	return answerAllocate(rq, rs, a)
+}
+
+// allocationRequest reads and checks the attributes of an Allocate.
+func allocationRequest(rq *request) (allocation.Request, error) {
+	r := allocation.Request{
+		Transaction: rq.msg.TransactionID(),
+		Owner:       rq.owner,
+		Key:         rq.verified.Key,
+		Subject:     string(rq.verified.Subject),
+		MaxPerUser:  rq.userAllocations,
+		Prefer:      rq.from.tuple.Server.Addr(),
+	}
+	if rq.verified.Charged {
+		r.User = r.Subject
+	}
+	if !rq.verified.Expires.IsZero() {
+		r.Expires = rq.verified.Expires.Unix()
+	}
+	transport, err := rq.msg.Uint8(stun.AttrRequestedTransport, 4)
+	if err != nil {
+		return r, errBadRequest
+	}
+	if allocation.Transport(transport) != allocation.UDP {
+		return r, errUnsupportedTransport
+	}
+	if err := requestedPort(rq, &r); err != nil {
+		return r, err
+	}
+	if err := requestedFamilies(rq, &r); err != nil {
+		return r, err
+	}
+	if r.ReserveNext && r.Additional {
+		return r, errBadRequest
+	}
+	if err := checkLifetime(rq); err != nil {
+		return r, err
+	}
+	r.Lifetime = rq.lifetime(rq.now, r.Expires)
+	return r, nil
+}
+
+// requestedPort reads EVEN-PORT and RESERVATION-TOKEN.
+func requestedPort(rq *request, r *allocation.Request) error {
+	even, err := rq.msg.Uint8(stun.AttrEvenPort, 1)
+	switch err {
+	case nil:
+		r.EvenPort, r.ReserveNext = true, even&0x80 != 0
+	case stun.ErrAbsent:
+	default:
+		return errBadRequest
+	}
+	token, ok := rq.msg.Attribute(stun.AttrReservationToken)
+	if !ok {
+		return nil
+	}
+	if len(token) != len(r.Reservation) || r.EvenPort ||
+		rq.msg.Has(stun.AttrRequestedAddressFamily) || rq.msg.Has(stun.AttrAdditionalAddressFamily) {
+		return errBadRequest
+	}
+	r.UseReservation = true
+	copy(r.Reservation[:], token)
+	return nil
+}
+
+// requestedFamilies reads REQUESTED-ADDRESS-FAMILY and ADDITIONAL-ADDRESS-FAMILY.
+func requestedFamilies(rq *request, r *allocation.Request) error {
+	requested, rerr := rq.msg.Uint8(stun.AttrRequestedAddressFamily, 4)
+	additional, aerr := rq.msg.Uint8(stun.AttrAdditionalAddressFamily, 4)
+	if rerr == nil && aerr == nil || !absentOr(rerr) || !absentOr(aerr) {
+		return errBadRequest
+	}
+	switch {
+	case rerr == nil && stun.Family(requested) == stun.FamilyIPv6:
+		r.IPv6 = true
+	case rerr == nil && stun.Family(requested) != stun.FamilyIPv4:
+		return errFamilyNotSupported
+	case aerr == nil && stun.Family(additional) != stun.FamilyIPv6:
+		return errBadRequest
+	case aerr == nil:
+		r.IPv4, r.IPv6, r.Additional = true, true, true
+	default:
+		r.IPv4 = true // RFC 8656 §7.2: absent stands for IPv4
+	}
+	return nil
+}
+
+// checkLifetime refuses a LIFETIME that is there but malformed.
+func checkLifetime(rq *request) error {
+	if _, err := rq.msg.Uint32(stun.AttrLifetime); !absentOr(err) {
+		return errBadRequest
+	}
+	return nil
+}
+
+// absentOr says that an optional attribute was read or is not there.
+func absentOr(err error) bool { return err == nil || err == stun.ErrAbsent }
+
+// openRelays opens the relay socket of each family. Of a dual allocation one may
+// fail, which the answer tells (RFC 8656 §7.2, item 9).
+func openRelays(rq *request, a *allocation.Allocation) error {
+	for _, ipv6 := range [...]bool{false, true} {
+		if !a.Has(ipv6) {
+			continue
+		}
+		err := rq.sockets.open(a, ipv6)
+		if err == nil {
+			continue
+		}
+		if !a.Has(!ipv6) {
+			return errInsufficientCapacity
+		}
+		rq.table.Drop(a, ipv6, uint16(stun.CodeInsufficientCapacity))
+	}
+	return nil
+}
+
+// answerAllocate writes the success response, also of a retransmission.
+func answerAllocate(rq *request, rs *stun.Builder, a *allocation.Allocation) error {
+	expires := allocation.Time(0)
+	for _, ipv6 := range [...]bool{false, true} {
+		if a.Has(ipv6) {
+			rs.AddXORAddrPort(stun.AttrXORRelayedAddress, a.Relayed(ipv6))
+			expires = max(expires, a.Expires(ipv6))
+		}
+	}
+	if ipv6, c, ok := a.FamilyError(); ok {
+		rs.AddAddressErrorCode(wireFamily(ipv6), stun.Code(c))
+	}
+	rs.AddUint32(stun.AttrLifetime, seconds(expires, rq.now))
+	if token, ok := a.Token(); ok {
+		rs.Add(stun.AttrReservationToken, token[:])
+	}
+	rs.AddXORAddrPort(stun.AttrXORMappedAddress, rq.from.tuple.Client)
+	return nil
+}
+
+func wireFamily(ipv6 bool) stun.Family {
+	if ipv6 {
+		return stun.FamilyIPv6
+	}
+	return stun.FamilyIPv4
+}

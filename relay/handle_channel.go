@@ -1,0 +1,47 @@
+package relay
+
+import (
+	"net/netip"
+
+	"turnout/allocation"
+	"turnout/stun"
+)
+
+// handleChannelBind binds a channel number to a peer, or refreshes the binding,
+// and installs a permission for the peer. RFC 8656 §12.2.
+func handleChannelBind(rq *request, _ *stun.Builder) error {
+	a := rq.allocation
+	if a == nil {
+		return errAllocationMismatch
+	}
+	n, peer, err := channelBindAttributes(rq)
+	if err != nil {
+		return err
+	}
+	if !a.Has(peer.Addr().Is6()) {
+		return errPeerFamilyMismatch
+	}
+	if !rq.policy.Allowed(peer) {
+		return errForbidden
+	}
+	_, restricted := rq.policy.AllowedAddr(peer.Addr())
+	return rq.table.BindChannel(a, allocation.ChannelNumber(n), peer, restricted, rq.now)
+}
+
+func channelBindAttributes(rq *request) (stun.ChannelNumber, netip.AddrPort, error) {
+	n, err := rq.msg.ChannelNumber()
+	if err != nil || n < firstChannel || n > rq.lastChannel {
+		return 0, netip.AddrPort{}, errBadRequest
+	}
+	peer, err := rq.msg.XORAddrPort(stun.AttrXORPeerAddress)
+	if err != nil {
+		return 0, netip.AddrPort{}, errBadRequest
+	}
+	return n, peer, nil
+}
+
+const (
+	firstChannel         stun.ChannelNumber = 0x4000
+	lastChannel          stun.ChannelNumber = 0x4FFF // RFC 8656 §12
+	lastChannelOfRFC5766 stun.ChannelNumber = 0x7FFF
+)

@@ -1,0 +1,66 @@
+package relay
+
+import "sync"
+
+// An inbox is how everyone else reaches a worker: streams, drain, shutdown. A
+// slice is swapped under a mutex held for nanoseconds, and the worker is woken
+// on the edge from empty to non-empty.
+type inbox struct {
+	wake func()
+
+	mu     sync.Mutex
+	posted []post // guarded by mu
+	closed bool   // guarded by mu: the worker has ended
+
+	taken []post // owned by the worker: what it works through
+}
+
+// A post is one message to a worker: frames of a stream, or something to do.
+type post struct {
+	stream *stream // with frames: whole frames to serve
+	frames []byte
+	do     func(*worker)
+}
+
+// put hands p to the worker; false when the worker has ended.
+func (i *inbox) put(p post) bool {
+	i.mu.Lock()
+	if i.closed {
+		i.mu.Unlock()
+		return false
+	}
+	first := len(i.posted) == 0
+	i.posted = append(i.posted, p)
+	i.mu.Unlock()
+	if first {
+		i.wake()
+	}
+	return true
+}
+
+// take is what was posted since, or what was left of the last take. The worker
+// passes how many it dealt with to done.
+func (i *inbox) take() []post {
+	if len(i.taken) > 0 {
+		return i.taken
+	}
+	i.mu.Lock()
+	i.posted, i.taken = i.taken[:0], i.posted
+	i.mu.Unlock()
+	return i.taken
+}
+
+// done forgets the first n of what take returned; pending says whether some are left.
+func (i *inbox) done(n int) (pending bool) {
+	clear(i.taken[:n])
+	i.taken = i.taken[n:]
+	return len(i.taken) > 0
+}
+
+// close refuses further posts and returns what nobody will serve.
+func (i *inbox) close() []post {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.closed = true
+	return append(i.taken, i.posted...)
+}

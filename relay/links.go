@@ -1,0 +1,113 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+
+	"turnout/allocation"
+	"turnout/internal/netio"
+)
+
+// openTries is how many ports are tried when other processes hold them.
+const openTries = 16
+
+// open implements opener.
+func (w *worker) open(a *allocation.Allocation, ipv6 bool) error {
+	for range openTries {
+		s, err := w.network.OpenUDP(a.Bound(ipv6))
+		if err == nil {
+			return w.adopt(a, ipv6, s)
+		}
+		if !errors.Is(err, netio.ErrAddrInUse) {
+			return fmt.Errorf("open relay socket: %w", err)
+		}
+		if err := w.table.Rebind(a, ipv6, w.now); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("open relay socket: %d ports are held by other processes", openTries)
+}
+
+// adopt makes s the relay socket of one family.
+func (w *worker) adopt(a *allocation.Allocation, ipv6 bool, s netio.Socket) error {
+	id := a.ID()
+	for len(w.links) <= id.Index() {
+		w.links = append(w.links, link{})
+	}
+	if err := w.poller.Add(s, relayEvent(id, ipv6)); err != nil {
+		w.closing = append(w.closing, s)
+		return fmt.Errorf("watch relay socket: %w", err)
+	}
+	l := &w.links[id.Index()]
+	if l.id != id {
+		*l = link{id: id}
+	}
+	l.relays[family(ipv6)] = s
+	return nil
+}
+
+// established implements opener.
+func (w *worker) established(a *allocation.Allocation, from *origin) {
+	l := &w.links[a.ID().Index()]
+	l.live = true
+	l.origin = *from
+	l.started = w.wall.Unix()
+	w.counters.add(transportCounter(counterCreated, from.tuple.Transport), 1)
+	if from.stream != nil {
+		from.stream.allocated.Store(true)
+	}
+}
+
+// closeFamily implements opener.
+func (w *worker) closeFamily(a *allocation.Allocation, ipv6 bool) {
+	w.closeRelay(a, ipv6)
+	w.table.Drop(a, ipv6, 0)
+}
+
+// end implements opener.
+func (w *worker) end(a *allocation.Allocation, why EndReason) {
+	w.unlink(a, why)
+	w.table.Delete(a)
+}
+
+// expired is told what Expire is about to remove.
+func (w *worker) expired(a *allocation.Allocation, ipv4, ipv6 bool) {
+	if (ipv4 || !a.Has(false)) && (ipv6 || !a.Has(true)) {
+		w.unlink(a, EndExpired)
+		return
+	}
+	w.closeRelay(a, ipv6)
+}
+
+// unlink closes an allocation's sockets and tells the log.
+func (w *worker) unlink(a *allocation.Allocation, why EndReason) {
+	if why != EndNotOpened {
+		w.counters.add(transportCounter(counterEnded, a.FiveTuple().Transport), 1)
+		w.logEnd(a, why)
+	}
+	w.closeRelay(a, false)
+	w.closeRelay(a, true)
+	if i := a.ID().Index(); i < len(w.links) && w.links[i].id == a.ID() {
+		if s := w.links[i].origin.stream; s != nil {
+			s.allocated.Store(false)
+		}
+		w.links[i] = link{}
+	}
+}
+
+// closeRelay closes the relay socket of one family, at the end of the round.
+func (w *worker) closeRelay(a *allocation.Allocation, ipv6 bool) {
+	id := a.ID()
+	if id.Index() >= len(w.links) || w.links[id.Index()].id != id {
+		return
+	}
+	relay := &w.links[id.Index()].relays[family(ipv6)]
+	if *relay == nil {
+		return
+	}
+	if err := w.poller.Remove(*relay); err != nil {
+		w.log.Warn("forgetting a relay socket failed", "address", (*relay).Local(), "error", err)
+	}
+	w.closing = append(w.closing, *relay)
+	*relay = nil
+}

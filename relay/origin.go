@@ -1,0 +1,49 @@
+package relay
+
+import (
+	"net/netip"
+
+	"turnout/allocation"
+	"turnout/internal/netio"
+)
+
+// An origin is where a client's message came from, and so where answers and
+// relayed data go: a UDP socket and address, or a stream.
+type origin struct {
+	tuple  allocation.FiveTuple
+	socket netio.Socket // nil for a stream
+	local  netip.Addr   // source of answers on a wildcard socket; zero elsewhere
+	stream *stream      // nil for UDP
+}
+
+// A link joins an allocation to its sockets: the client's origin and a relay
+// socket per address family. The worker keeps one per slot of its table.
+type link struct {
+	id      allocation.ID // events for an older generation are stale
+	live    bool
+	origin  origin
+	relays  [2]netio.Socket // by family index
+	icmp    allocation.Time // arrival time of the ICMP rate limit
+	started int64           // unix seconds, for the line logged at the end
+}
+
+// family is the index of an address family in a link.
+func family(ipv6 bool) int {
+	if ipv6 {
+		return 1
+	}
+	return 0
+}
+
+// Events carry who they are for: listeners by index, relay sockets by slot,
+// family and generation. Never a descriptor: a recycled one must not carry
+// another user's datagram.
+const listenerEvent = 1 << 63
+
+func relayEvent(id allocation.ID, ipv6 bool) uint64 {
+	return uint64(id.Generation())<<32 | uint64(id.Index())<<1 | uint64(family(ipv6))
+}
+
+func splitRelayEvent(e uint64) (index int, ipv6 bool, generation uint32) {
+	return int(uint32(e) >> 1), e&1 != 0, uint32(e >> 32)
+}

@@ -1,0 +1,143 @@
+package relay
+
+import (
+	"net/netip"
+
+	"turnout/allocation"
+	"turnout/internal/netio"
+	"turnout/stun"
+)
+
+// What one UDP datagram carries: 65,535 less the headers that count towards it.
+const (
+	maxPayloadIPv4 = 65507
+	maxPayloadIPv6 = 65527
+)
+
+func maxPayload(a netip.Addr) int {
+	if a.Is4() {
+		return maxPayloadIPv4
+	}
+	return maxPayloadIPv6
+}
+
+// servePeer serves one datagram that arrived at a relayed address.
+func (w *worker) servePeer(a *allocation.Allocation, p netio.Packet) {
+	defer w.recovered(a.FiveTuple(), nil)
+	from := p.Addr
+	if len(w.nat) > 0 {
+		from = w.external(from)
+	}
+	if d := w.fromPeer(a, from, p.Payload, p.TOS); d != notDropped {
+		w.counters.drop(d)
+	}
+}
+
+// fromPeer relays a datagram to the client: by channel where one is bound to the
+// peer, else by Data indication. RFC 8656 §11.3, §12.7.
+func (w *worker) fromPeer(a *allocation.Allocation, from netip.AddrPort, payload []byte, tos uint8) Drop {
+	permitted, restricted := w.table.Permitted(a, from.Addr(), w.now)
+	if !permitted {
+		return DropPeerNoPermission
+	}
+	if restricted && !w.policy.Allowed(from) {
+		return DropPeerSource
+	}
+	w.counters.traffic(counterFromPeers, len(payload))
+	t := a.Traffic()
+	t.PacketsOut++
+	t.BytesOut += uint64(len(payload))
+	to := &w.links[a.ID().Index()].origin
+	if n, ok := w.table.Channel(a, from, w.now); ok {
+		if len(payload) > maxChannelData {
+			return DropTooLarge
+		}
+		header := w.arena.take(stun.ChannelHeaderSize)
+		stun.PutChannelHeader(header, stun.ChannelNumber(n), len(payload))
+		padding := 0
+		if to.stream != nil {
+			padding = -len(payload) & 3 // RFC 8656 §12.5: on streams only
+		}
+		return w.toOrigin(to, header, payload, padding, tos, counterToClients)
+	}
+	if len(payload) > maxData {
+		return DropTooLarge
+	}
+	w.builder.Reset(w.arena.space(indicationSize), dataIndication, w.transactionID())
+	w.builder.AddXORAddrPort(stun.AttrXORPeerAddress, from)
+	padding := w.builder.BeginData(len(payload))
+	header := w.builder.Bytes()
+	w.arena.keep(len(header))
+	return w.toOrigin(to, header, payload, padding, tos, counterToClients)
+}
+
+const (
+	maxChannelData = 65535                  // the length field has 16 bits
+	maxData        = 65535 - indicationSize // so has a message's
+	indicationSize = 20 + 24 + 4            // header, XOR-PEER-ADDRESS of IPv6, the head of DATA
+)
+
+var dataIndication = stun.NewMessageType(stun.MethodData, stun.ClassIndication)
+
+// transactionID is a random one, for indications.
+func (w *worker) transactionID() (id stun.TransactionID) {
+	_, _ = w.random.Read(id[:]) // never fails
+	return id
+}
+
+// toPeer sends a client's data from the relayed address of the peer's family.
+func (w *worker) toPeer(a *allocation.Allocation, peer netip.AddrPort, payload []byte, tos uint8, df bool) Drop {
+	ipv6 := peer.Addr().Is6()
+	if !a.Has(ipv6) {
+		return DropPeerFamily
+	}
+	if len(payload) > maxPayload(peer.Addr()) {
+		return DropTooLarge
+	}
+	own := w.policy.isOwn(peer.Addr())
+	if (own || peer.Port() == 0) && !w.policy.Allowed(peer) {
+		return DropPeerDenied
+	}
+	w.counters.traffic(counterFromClients, len(payload))
+	t := a.Traffic()
+	t.PacketsIn++
+	t.BytesIn += uint64(len(payload))
+	if own {
+		if d, done := w.hairpin(a, ipv6, &peer, payload, tos); done {
+			return d
+		}
+	}
+	w.counters.traffic(counterToPeers, len(payload))
+	w.outs = append(w.outs, netio.Out{
+		Socket: w.links[a.ID().Index()].relays[family(ipv6)], Dst: peer,
+		TOS: tos, DF: df, Payload: payload,
+	})
+	w.sent = append(w.sent, delivery{counterToPeers, len(payload)})
+	return notDropped
+}
+
+// toOrigin sends header, payload and padding to a client where it came from.
+func (w *worker) toOrigin(to *origin, header, payload []byte, padding int, tos uint8, counter int) Drop {
+	if to.stream != nil {
+		d := to.stream.queue(w, header, payload, padding)
+		if d == notDropped && counter != 0 {
+			w.counters.traffic(counter, len(payload))
+		}
+		return d
+	}
+	if len(header)+len(payload)+padding > maxPayload(to.tuple.Client.Addr()) {
+		return DropTooLarge
+	}
+	if counter != 0 {
+		w.counters.traffic(counter, len(payload))
+	}
+	w.outs = append(w.outs, netio.Out{
+		Socket: to.socket, Local: to.local, Dst: to.tuple.Client, TOS: tos,
+		Header: header, Payload: payload, Padding: zeros[:padding],
+	})
+	w.sent = append(w.sent, delivery{counter, len(payload)})
+	return notDropped
+}
+
+// zeros is what padding is made of. RFC 8489 §14.
+var zeros [3]byte

@@ -1,0 +1,138 @@
+package relay
+
+import (
+	"time"
+
+	"turnout/allocation"
+	"turnout/auth"
+	"turnout/stun"
+)
+
+// answerSize is room for any answer: the longest is a 420 that lists every
+// attribute of a request, which appends beyond it if it must.
+const answerSize = 1024
+
+// A request is one STUN request on its way through a handler. A worker has one
+// and uses it again and again.
+type request struct {
+	msg  stun.Message
+	from *origin
+	now  allocation.Time
+	wall time.Time
+
+	allocation *allocation.Allocation // on this 5-tuple; nil if none
+
+	// Set by authentication.
+	authenticated bool
+	nonceValid    bool
+	username      []byte
+	owner         [16]byte
+	verified      auth.Verified
+	integrity     stun.Integrity // how the answer is signed
+
+	failure error // why verification failed
+
+	*state
+}
+
+// A method says how requests of a STUN method are served.
+type method struct {
+	authenticated bool
+	// serve adds the method's attributes to the success response, or returns an
+	// error that becomes the error response.
+	serve func(*request, *stun.Builder) error
+}
+
+func serving(m stun.Method) *method {
+	switch m {
+	case stun.MethodBinding:
+		return &methodBinding
+	case stun.MethodAllocate:
+		return &methodAllocate
+	case stun.MethodRefresh:
+		return &methodRefresh
+	case stun.MethodCreatePermission:
+		return &methodCreatePermission
+	case stun.MethodChannelBind:
+		return &methodChannelBind
+	}
+	return nil
+}
+
+var (
+	methodBinding          = method{false, handleBinding}
+	methodAllocate         = method{true, handleAllocate}
+	methodRefresh          = method{true, handleRefresh}
+	methodCreatePermission = method{true, handleCreatePermission}
+	methodChannelBind      = method{true, handleChannelBind}
+)
+
+// begin makes rq the request m.
+func (rq *request) begin(m stun.Message, from *origin, s *state, now allocation.Time, wall time.Time) {
+	*rq = request{msg: m, from: from, now: now, wall: wall, state: s, allocation: s.table.Lookup(from.tuple)}
+}
+
+// answer runs a request through its method and builds the response at the end of
+// dst. errBudget says that there is to be none; every other outcome is a response,
+// whose code (0 for success) is returned.
+func (rq *request) answer(h *method, rs *stun.Builder, dst []byte) (stun.Code, error) {
+	err := rq.check(h)
+	if err == nil {
+		rs.Reset(dst, stun.NewMessageType(rq.msg.Method(), stun.ClassSuccess), rq.msg.TransactionID())
+		err = h.serve(rq, rs)
+	}
+	if !rq.authenticated && !rq.nonceValid && rq.from.stream == nil &&
+		!rq.budget.spend(rq.from.tuple.Client.Addr(), rq.now) {
+		return 0, errBudget
+	}
+	var c stun.Code
+	if err != nil {
+		c = code(err)
+		rq.buildError(rs, dst, c)
+	}
+	rs.AddString(stun.AttrSoftware, software)
+	if rq.authenticated && c != stun.CodeStaleNonce {
+		rs.AddIntegrity(rq.verified.Key, rq.integrity)
+	}
+	if rq.msg.HasFingerprint() {
+		rs.AddFingerprint()
+	}
+	return c, nil
+}
+
+// check authenticates where the method asks for it, then looks for attributes
+// that are unknown here, in this order. RFC 8489 §6.3.
+func (rq *request) check(h *method) error {
+	if h.authenticated {
+		err := rq.authenticate()
+		rq.counters.authentication(rq.outcome(err))
+		if err != nil {
+			return err
+		}
+		// RFC 8656 §5: a 5-tuple's requests come from the user that allocated.
+		if rq.allocation != nil && rq.allocation.Owner() != rq.owner && rq.msg.Method() != stun.MethodAllocate {
+			return errWrongCredentials
+		}
+	}
+	if rq.unknown = rq.msg.UnknownRequired(rq.unknown[:0], rq.known); len(rq.unknown) > 0 {
+		return errUnknownAttribute
+	}
+	return nil
+}
+
+// buildError is the one place that writes error responses.
+func (rq *request) buildError(rs *stun.Builder, dst []byte, c stun.Code) {
+	rs.Reset(dst, stun.NewMessageType(rq.msg.Method(), stun.ClassError), rq.msg.TransactionID())
+	rs.AddErrorCode(c)
+	switch c {
+	case stun.CodeUnauthenticated, stun.CodeStaleNonce: // RFC 8489 §9.2.4
+		rs.AddString(stun.AttrRealm, rq.realm)
+		rs.Add(stun.AttrNonce, rq.nonces.Append(&rq.nonceState, rq.nonceSpace[:0], rq.from.tuple.Client, rq.wall))
+		rs.Add(stun.AttrPasswordAlgorithms, passwordAlgorithms)
+	case stun.CodeUnknownAttribute: // RFC 8489 §6.3.1
+		rs.AddUnknownAttributes(rq.unknown)
+	}
+}
+
+// software is what SOFTWARE says: no version, which would help an attacker choose.
+const software = "turnout"

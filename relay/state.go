@@ -1,0 +1,118 @@
+package relay
+
+import (
+	"log/slog"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"turnout/allocation"
+	"turnout/auth"
+	"turnout/stun"
+)
+
+// settings are what all workers share: immutable after New, or safe for
+// concurrent use by itself.
+type settings struct {
+	realm           string
+	defaultLifetime allocation.Duration
+	maxLifetime     allocation.Duration
+	totalLifetime   allocation.Duration // 0: none
+	lastChannel     stun.ChannelNumber
+	known           stun.AttributeSet // comprehension-required attributes understood here
+	expiry          Expiry
+	userAllocations int
+	backlogBytes    int
+	backlogTime     time.Duration
+
+	verifier *auth.Verifier
+	nonces   *auth.Nonces
+	policy   *policy
+	ports    *allocation.Ports
+	ledger   *allocation.Ledger
+	budget   *budget
+	nat      []allocation.RelayAddress // those with an external address of their own
+	log      *slog.Logger
+	draining atomic.Bool   // no new allocations
+	unlogged atomic.Uint64 // lines the log could not take
+}
+
+// A state is what handlers work on: one worker's, owned by it.
+type state struct {
+	*settings
+
+	table         *allocation.Table
+	sockets       opener
+	counters      counters
+	verifierState auth.VerifierState
+	nonceState    auth.NonceState
+	nonceSpace    [auth.NonceSize]byte
+	usernameSpace [512]byte
+	keySpace      [32]byte
+	unknown       []stun.AttributeType // for 420
+	peers         []netip.Addr         // of CreatePermission
+}
+
+// An opener opens and closes the relay sockets of allocations; the worker is it.
+// Handlers reach sockets by no other way.
+type opener interface {
+	// open opens the relay socket of one family. Where another process holds the
+	// port it takes the next one (at most 16).
+	open(a *allocation.Allocation, ipv6 bool) error
+	// established starts relaying for an allocation whose sockets are open.
+	established(a *allocation.Allocation, from *origin)
+	// closeFamily ends one family of a dual allocation, end the allocation.
+	closeFamily(a *allocation.Allocation, ipv6 bool)
+	end(a *allocation.Allocation, why EndReason)
+}
+
+// An EndReason says why an allocation ended.
+type EndReason uint8
+
+const (
+	EndExpired EndReason = iota
+	EndDeleted
+	EndDisconnected
+	EndShutdown
+	EndPanicked
+	EndNotOpened
+)
+
+// String is the reason as logs tell it.
+func (r EndReason) String() string {
+	switch r {
+	case EndExpired:
+		return "expired"
+	case EndDeleted:
+		return "deleted by its client"
+	case EndDisconnected:
+		return "client disconnected"
+	case EndShutdown:
+		return "shutdown"
+	case EndPanicked:
+		return "panic"
+	}
+	return "no relay socket"
+}
+
+// lifetime is the time to expiry that a request is granted: between the default
+// and the maximum (RFC 8656 §7.2, §8.2), and no longer than the caps of
+// relay.lifetime.total and, with auth.expiry hard, the credential.
+func (rq *request) lifetime(created allocation.Time, credentialExpires int64) allocation.Duration {
+	granted := rq.defaultLifetime
+	if asked, err := rq.msg.Uint32(stun.AttrLifetime); err == nil {
+		granted = max(granted, min(allocation.Duration(asked)*allocation.Second, rq.maxLifetime))
+	}
+	if rq.totalLifetime > 0 {
+		granted = min(granted, rq.totalLifetime-allocation.Duration(rq.now-created))
+	}
+	if rq.expiry == ExpiryHard && credentialExpires > 0 {
+		granted = min(granted, allocation.Duration(credentialExpires-rq.wall.Unix())*allocation.Second)
+	}
+	return max(granted, allocation.Second)
+}
+
+// seconds is a time to expiry as LIFETIME tells it.
+func seconds(expires, now allocation.Time) uint32 {
+	return uint32(max(0, (allocation.Duration(expires-now)+allocation.Second/2)/allocation.Second))
+}

@@ -1,0 +1,256 @@
+package relay
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"turnout/allocation"
+	"turnout/stun"
+)
+
+const (
+	// streamIdle is how long a connection without allocation may take for each
+	// message it begins.
+	streamIdle = 60 * time.Second
+	// streamStuck is how long a client may refuse to take data before its
+	// connection is cut off; data is dropped long before (limits.backlog.time).
+	streamStuck = 30 * time.Second
+	// streamBuffer is what a connection starts with; it grows with the frames it carries.
+	streamBuffer = 4 << 10
+)
+
+// A stream is one client connection: a reading goroutine that posts whole frames
+// to the worker and reads on when they are served, which is the backpressure; and
+// a writing goroutine behind a queue bounded in bytes and time.
+type stream struct {
+	// immutable
+	conn   net.Conn
+	tuple  allocation.FiveTuple
+	worker *worker
+	resend post // hands over what was queued while the writer was busy
+
+	allocated atomic.Bool  // an allocation lives on it
+	queued    atomic.Int64 // bytes handed to the writer and not yet written
+	writing   atomic.Int64 // worker's time at which the oldest of them were queued, 0 for none
+	waiting   atomic.Bool  // the worker wants to be told when the writer has room
+	handed    chan *chunk
+	resumed   chan struct{} // the posted frames are served
+	gone      chan struct{} // closed when reading has ended
+
+	// owned by the worker
+	pending *chunk // queued and not yet handed to the writer
+	dirty   bool   // in worker.written
+	ended   bool
+}
+
+// A chunk is what a round queued for a stream: frames end to end.
+type chunk struct {
+	frames []byte
+	queued allocation.Time // when the first was
+}
+
+var chunks = sync.Pool{New: func() any { return new(chunk) }}
+
+func newStream(conn net.Conn, ft allocation.FiveTuple, w *worker) *stream {
+	s := &stream{
+		conn: conn, tuple: ft, worker: w,
+		handed:  make(chan *chunk, 4),
+		resumed: make(chan struct{}, 1),
+		gone:    make(chan struct{}),
+	}
+	s.resend = post{do: func(w *worker) { s.handOver(w) }}
+	return s
+}
+
+// runReader reads until the connection ends or carries something else than STUN
+// and ChannelData, then has the worker end its allocation.
+func (s *stream) runReader() {
+	defer s.hangUp()
+	buf, have := make([]byte, streamBuffer), 0
+	if s.conn.SetReadDeadline(time.Now().Add(streamIdle)) != nil {
+		return
+	}
+	for {
+		n, err := s.conn.Read(buf[have:])
+		have += n
+		whole, next, framing := wholeFrames(buf[:have])
+		if whole > 0 {
+			if !s.serve(buf[:whole]) {
+				return
+			}
+			have = copy(buf, buf[whole:have])
+		}
+		switch {
+		case framing != nil:
+			s.worker.inbox.put(post{do: func(w *worker) { w.counters.drop(DropStreamFraming) }})
+			return
+		case err != nil:
+			return
+		}
+		if next > len(buf) {
+			buf = append(make([]byte, 0, next), buf[:have]...)[:next]
+		}
+	}
+}
+
+// serve posts frames and waits until the worker is done with their bytes.
+func (s *stream) serve(frames []byte) bool {
+	if !s.worker.inbox.put(post{stream: s, frames: frames}) {
+		return false
+	}
+	<-s.resumed
+	if !s.allocated.Load() {
+		return s.conn.SetReadDeadline(time.Now().Add(streamIdle)) == nil
+	}
+	return true
+}
+
+// resume says that the posted frames are served.
+func (s *stream) resume() { s.resumed <- struct{}{} }
+
+// wholeFrames is how many bytes of b are whole frames, and how long the first
+// one that is not will be (0 if that is not known yet).
+func wholeFrames(b []byte) (whole, next int, err error) {
+	for {
+		rest := b[whole:]
+		if len(rest) < stun.ChannelHeaderSize {
+			return whole, 0, nil
+		}
+		n, err := stun.FrameLength(rest)
+		if err != nil {
+			return whole, 0, err
+		}
+		if n > len(rest) {
+			return whole, n, nil
+		}
+		whole += n
+	}
+}
+
+// hangUp ends the stream from the reader's side: the writer writes what it was
+// handed and closes the connection.
+func (s *stream) hangUp() {
+	close(s.gone)
+	s.worker.inbox.put(post{do: func(w *worker) {
+		s.ended = true
+		if a := w.table.Lookup(s.tuple); a != nil {
+			w.end(a, EndDisconnected)
+		}
+	}})
+}
+
+// runWriter writes what the worker hands over.
+func (s *stream) runWriter() {
+	defer s.conn.Close()
+	for {
+		select {
+		case c := <-s.handed:
+			if !s.write(c) {
+				s.conn.Close() // ends the reader too
+				<-s.gone
+				return
+			}
+		case <-s.gone:
+			for {
+				select {
+				case c := <-s.handed:
+					if !s.write(c) {
+						return
+					}
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+func (s *stream) write(c *chunk) bool {
+	s.writing.Store(int64(c.queued))
+	err := s.conn.SetWriteDeadline(time.Now().Add(streamStuck))
+	if err == nil {
+		_, err = s.conn.Write(c.frames)
+	}
+	s.queued.Add(-int64(len(c.frames)))
+	s.writing.Store(0)
+	c.frames = c.frames[:0]
+	chunks.Put(c)
+	if s.waiting.CompareAndSwap(true, false) {
+		s.worker.inbox.put(s.resend)
+	}
+	return err == nil
+}
+
+// queue appends one frame to what this round sends. Called by the worker.
+func (s *stream) queue(w *worker, header, payload []byte, padding int) Drop {
+	if s.ended {
+		return DropStreamClosed
+	}
+	c := s.pending
+	if c == nil {
+		c = chunks.Get().(*chunk)
+		s.pending = c
+	}
+	if len(c.frames) == 0 {
+		c.queued = w.now
+	}
+	n := len(header) + len(payload) + padding
+	if backlog := int(s.queued.Load()) + len(c.frames); backlog > 0 && backlog+n > w.backlogBytes {
+		return DropStreamBacklog
+	}
+	oldest := allocation.Time(s.writing.Load())
+	if oldest == 0 {
+		oldest = c.queued
+	}
+	if time.Duration(w.now-oldest) > w.backlogTime {
+		return DropStreamBacklogAge
+	}
+	c.frames = append(c.frames, header...)
+	c.frames = append(c.frames, payload...)
+	c.frames = append(c.frames, zeros[:padding]...)
+	if !s.dirty {
+		s.dirty = true
+		w.written = append(w.written, s)
+	}
+	return notDropped
+}
+
+// handOver gives the round's frames to the writer, or leaves them until the
+// writer asks. Called by the worker.
+func (s *stream) handOver(*worker) {
+	s.dirty = false
+	c := s.pending
+	if c == nil || len(c.frames) == 0 || s.ended {
+		return
+	}
+	s.queued.Add(int64(len(c.frames)))
+	select {
+	case s.handed <- c:
+		s.pending = nil
+		return
+	default:
+		s.waiting.Store(true)
+	}
+	select { // the writer may have made room before it could see the flag
+	case s.handed <- c:
+		s.pending = nil
+	default:
+		s.queued.Add(-int64(len(c.frames)))
+	}
+}
+
+// serveFrames serves the whole frames that a stream's reader posted.
+func (w *worker) serveFrames(s *stream, frames []byte) {
+	w.readers = append(w.readers, s)
+	for len(frames) > 0 && !s.ended {
+		n, err := stun.FrameLength(frames)
+		if err != nil || n > len(frames) {
+			break // the reader posts whole frames
+		}
+		w.origin = origin{tuple: s.tuple, stream: s}
+		w.serveClient(frames[:n], 0, &w.origin)
+		frames = frames[n:]
+	}
+}

@@ -1,0 +1,264 @@
+package relay
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"turnout/allocation"
+	"turnout/internal/netio"
+	"turnout/stun"
+)
+
+const (
+	listenerBatch = 64 // datagrams read of a ready listener in a round
+	relayBatch    = 32 // and of a ready relay socket
+	inboxBatch    = 64 // posts served in a round
+)
+
+// A worker is a single-threaded TURN server: it owns its clients' allocations,
+// their relay sockets and their expiry. Workers share nothing on the packet path.
+type worker struct {
+	// immutable after New
+	index     int
+	start     time.Time // zero of the worker's clock
+	poller    netio.Poller
+	network   netio.Network
+	listeners []netio.Socket
+	inbox     inbox
+	ended     chan endedAllocation // to the log
+	failed    chan<- error         // why run cannot go on
+	done      chan struct{}        // closed when run returns
+
+	// owned by the worker
+	state
+	now     allocation.Time // read once a round
+	wall    time.Time
+	links   []link // by the allocation's index
+	arena   arena
+	outs    []netio.Out
+	sent    []delivery // beside outs: what each one was
+	closing []netio.Socket
+	readers []*stream // their frames are done with at the end of the round
+	written []*stream // with data queued in this round
+	builder stun.Builder
+	request request
+	origin  origin // of the datagram being served
+	random  *rand.ChaCha8
+	stop    bool
+	onEnded func(a *allocation.Allocation, ipv4, ipv6 bool)
+}
+
+// A delivery remembers what a queued datagram was counted as, to take it back if
+// it cannot be sent.
+type delivery struct {
+	counter int // counterToPeers, counterToClients, or 0 for answers
+	bytes   int
+}
+
+// run serves rounds until it is told to stop: wait, read, serve what others
+// posted, flush, close what ended. It owns its thread.
+func (w *worker) run() {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer close(w.done)
+	pending := false
+	for !w.stop {
+		events, err := w.poller.Wait(w.patience(pending))
+		if err != nil {
+			w.failed <- fmt.Errorf("worker %d: wait for sockets: %w", w.index, err)
+			break
+		}
+		w.readClock()
+		w.expire()
+		for i := range events {
+			w.serveEvent(events[i])
+		}
+		pending = w.serveInbox()
+		w.endRound()
+	}
+	w.finish()
+}
+
+// patience is how long to wait for readiness: not at all while posts are
+// pending, else until the next expiry.
+func (w *worker) patience(pending bool) time.Duration {
+	if pending {
+		return 0
+	}
+	next := w.table.Next()
+	if next == 0 {
+		return -1
+	}
+	return max(0, time.Duration(next-allocation.Time(time.Since(w.start))))
+}
+
+// readClock is the round's one clock read: monotonic and wall time.
+func (w *worker) readClock() {
+	w.wall = time.Now()
+	w.now = allocation.Time(w.wall.Sub(w.start))
+}
+
+func (w *worker) serveEvent(e netio.Event) {
+	if e.ID&listenerEvent != 0 {
+		w.serveListener(w.listeners[e.ID&^listenerEvent])
+		return
+	}
+	index, ipv6, generation := splitRelayEvent(e.ID)
+	l := &w.links[index]
+	if !l.live || l.id.Generation() != generation || l.relays[family(ipv6)] == nil {
+		return // ended earlier in this round
+	}
+	a := w.table.LookupID(l.id)
+	if a == nil {
+		return
+	}
+	if e.Errored {
+		w.serveICMP(a, l.relays[family(ipv6)])
+	}
+	if e.Readable {
+		w.serveRelay(a, l.relays[family(ipv6)])
+	}
+}
+
+// serveListener reads one batch of what clients sent.
+func (w *worker) serveListener(s netio.Socket) {
+	for _, packet := range w.receive(s, listenerBatch) {
+		from := &w.origin
+		*from = origin{
+			tuple:  allocation.FiveTuple{Client: packet.Addr, Server: packet.Local, Transport: allocation.UDP},
+			socket: s,
+		}
+		if packet.Local != s.Local() {
+			from.local = packet.Local.Addr()
+		}
+		w.serveClient(packet.Payload, packet.TOS, from)
+	}
+}
+
+// serveRelay reads one batch of what peers sent to a relayed address.
+func (w *worker) serveRelay(a *allocation.Allocation, s netio.Socket) {
+	id := a.ID()
+	for _, packet := range w.receive(s, relayBatch) {
+		if w.links[id.Index()].id != id {
+			return // a panic has ended it
+		}
+		w.servePeer(a, packet)
+	}
+}
+
+// receive reads a batch; when the slots are full it ends the round's first half
+// to free them.
+func (w *worker) receive(s netio.Socket, n int) []netio.Packet {
+	if w.poller.Room() == 0 {
+		w.flush()
+	}
+	packets, err := w.poller.Recv(s, n)
+	if err != nil {
+		w.log.Warn("receiving failed", "address", s.Local(), "error", err)
+	}
+	return packets
+}
+
+// serveInbox serves a bounded part of what others posted; pending says that more is left.
+func (w *worker) serveInbox() (pending bool) {
+	posts := w.inbox.take()
+	n := min(len(posts), inboxBatch)
+	for i := range n {
+		if p := &posts[i]; p.do != nil {
+			p.do(w)
+		} else {
+			w.serveFrames(p.stream, p.frames)
+		}
+	}
+	return w.inbox.done(n)
+}
+
+// expire ends what has run out.
+func (w *worker) expire() {
+	if next := w.table.Next(); next != 0 && next <= w.now {
+		w.table.Expire(w.now, w.onEnded)
+	}
+}
+
+// endRound sends what is queued, then closes what ended: sockets close only here,
+// after the flush, so that no datagram leaves through a recycled descriptor.
+func (w *worker) endRound() {
+	w.flush()
+	for i, s := range w.closing {
+		if err := s.Close(); err != nil {
+			w.log.Warn("closing a relay socket failed", "address", s.Local(), "error", err)
+		}
+		w.closing[i] = nil
+	}
+	w.closing = w.closing[:0]
+	w.counters.publish(w.poller.Counts())
+}
+
+// flush sends everything queued and frees the slots and headers it stood in.
+func (w *worker) flush() {
+	for _, f := range w.poller.Send(w.outs) {
+		w.counters.drop(sendDrop(f.Err))
+		if d := w.sent[f.Index]; d.counter != 0 {
+			w.counters.untraffic(d.counter, d.bytes)
+		}
+	}
+	w.outs, w.sent = w.outs[:0], w.sent[:0]
+	for i, s := range w.written {
+		s.handOver(w)
+		w.written[i] = nil
+	}
+	w.written = w.written[:0]
+	w.poller.EndRound()
+	w.arena.reset()
+	for i, s := range w.readers {
+		s.resume()
+		w.readers[i] = nil
+	}
+	w.readers = w.readers[:0]
+}
+
+// panicsOn is set by tests: a panic in a handler is then not survived.
+var panicsOn = false
+
+// recovered survives a panic in a handler: the datagram is dropped, its
+// allocation ended, and stack and message type logged without payload.
+func (w *worker) recovered(ft allocation.FiveTuple, payload []byte) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if panicsOn {
+		panic(v)
+	}
+	w.counters.drop(DropPanic)
+	w.counters.add(counterPanics, 1)
+	kind := "data"
+	if m, err := stun.Parse(payload); err == nil {
+		kind = m.Method().String()
+	}
+	w.log.Error("a handler panicked", "message", kind, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+	if a := w.table.Lookup(ft); a != nil {
+		w.end(a, EndPanicked)
+	}
+}
+
+// finish ends every allocation and closes what the worker owns.
+func (w *worker) finish() {
+	for a := range w.table.All() {
+		w.end(a, EndShutdown)
+	}
+	w.endRound()
+	for _, p := range w.inbox.close() {
+		if p.stream != nil && p.frames != nil {
+			p.stream.resume()
+		}
+	}
+	for _, s := range w.listeners {
+		_ = w.poller.Remove(s)
+		_ = s.Close()
+	}
+	_ = w.poller.Close()
+}

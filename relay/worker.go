@@ -102,6 +102,9 @@ func (w *worker) readClock() {
 }
 
 func (w *worker) serveEvent(e netio.Event) {
+	if e.ID == netio.WakeID {
+		return // the inbox is looked into every round
+	}
 	if e.ID&listenerEvent != 0 {
 		w.serveListener(w.listeners[e.ID&^listenerEvent])
 		return

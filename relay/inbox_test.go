@@ -1,0 +1,40 @@
+package relay
+
+import "testing"
+
+func TestInbox(t *testing.T) {
+	t.Parallel()
+	wakes := 0
+	i := inbox{wake: func() { wakes++ }}
+	s := new(stream)
+	for n := range 5 {
+		i.put(post{stream: s, frames: make([]byte, n)})
+	}
+	if wakes != 1 {
+		t.Errorf("%d wakes for a run of posts, want 1 on the edge from empty", wakes)
+	}
+	seen := 0
+	for pending := true; pending; {
+		posts := i.take()
+		for k := range min(2, len(posts)) {
+			if len(posts[k].frames) != seen {
+				t.Fatalf("post %d came out of order", len(posts[k].frames))
+			}
+			seen++
+		}
+		pending = i.done(min(2, len(posts)))
+	}
+	if seen != 5 {
+		t.Errorf("%d posts came out, want 5", seen)
+	}
+	i.put(post{stream: s})
+	if wakes != 2 {
+		t.Errorf("%d wakes after a second edge, want 2", wakes)
+	}
+	if left := i.close(); len(left) != 1 {
+		t.Errorf("closing returned %d posts, want 1", len(left))
+	}
+	if i.put(post{}) {
+		t.Error("a closed inbox took a post")
+	}
+}

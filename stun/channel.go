@@ -68,7 +68,7 @@ func PutChannelHeader(dst []byte, n ChannelNumber, length int) {
 // head on a stream: a STUN message or a ChannelData message (RFC 8656 §12.5).
 // head must hold at least the frame's first 4 bytes. A frame that is neither,
 // or a STUN length that is no multiple of 4, is ErrMalformed: the stream cannot
-// be read on. The result is at most 65556 bytes, and computed without overflow.
+// be read on. The result is at most 65552 bytes, and computed without overflow.
 func FrameLength(head []byte) (int, error) {
 	if len(head) < ChannelHeaderSize {
 		return 0, errFrame

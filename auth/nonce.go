@@ -53,7 +53,7 @@ const nonceSkew = 5 * time.Second
 // All workers of a server, and its successor after a reload, share one key, so
 // that a client may move between them.
 type Nonces struct {
-	key      *[32]byte // behind a pointer, so that no %v prints it
+	key      [32]byte
 	lifetime time.Duration
 	cookie   [cookieSize]byte
 }
@@ -77,7 +77,7 @@ func NewNonces(key [32]byte, lifetime time.Duration, anonymity bool) *Nonces {
 	if lifetime <= 0 {
 		lifetime = DefaultNonceLifetime
 	}
-	n := &Nonces{key: &key, lifetime: lifetime}
+	n := &Nonces{key: key, lifetime: lifetime}
 	features := [3]byte{featurePasswordAlgorithms}
 	if anonymity {
 		features[0] |= featureUsernameAnonymity

@@ -31,7 +31,8 @@ var opaque = &unicode.RangeTable{
 		{Lo: 0x00BA, Hi: 0x00BA, Stride: 1},
 		{Lo: 0x00C0, Hi: 0x00D6, Stride: 1},
 		{Lo: 0x00D8, Hi: 0x00F6, Stride: 1},
-		{Lo: 0x00F8, Hi: 0x02AF, Stride: 1}, // Latin Extended-A and -B, IPA
+		{Lo: 0x00F8, Hi: 0x0148, Stride: 1}, // Latin Extended-A and -B, IPA; U+0149 is deprecated
+		{Lo: 0x014A, Hi: 0x02AF, Stride: 1},
 		{Lo: 0x0386, Hi: 0x0386, Stride: 1}, // Greek, without the singletons U+0374, U+037E, U+0387
 		{Lo: 0x0388, Hi: 0x038A, Stride: 1},
 		{Lo: 0x038C, Hi: 0x038C, Stride: 1},
@@ -44,8 +45,8 @@ var opaque = &unicode.RangeTable{
 		{Lo: 0x05D0, Hi: 0x05EA, Stride: 1}, // Hebrew letters; U+FB1D and on are composition exclusions
 		{Lo: 0x0620, Hi: 0x063F, Stride: 1}, // Arabic, without tatweel, marks and digits
 		{Lo: 0x0641, Hi: 0x064A, Stride: 1},
-		{Lo: 0x0671, Hi: 0x0674, Stride: 1}, // U+0675 to U+0678 are deprecated
-		{Lo: 0x0679, Hi: 0x06D3, Stride: 1},
+		{Lo: 0x0671, Hi: 0x0672, Stride: 1}, // U+0673 is deprecated
+		{Lo: 0x0679, Hi: 0x06D3, Stride: 1}, // U+0674 to U+0678 have a hamza beside the letter
 		{Lo: 0x10D0, Hi: 0x10FA, Stride: 1}, // Georgian
 		{Lo: 0x1E00, Hi: 0x1EFF, Stride: 1}, // Latin Extended Additional: Vietnamese
 		{Lo: 0x3041, Hi: 0x3096, Stride: 1}, // Hiragana

@@ -83,6 +83,9 @@ func (m *Memory) NewPoller(c PollerConfig) (Poller, error) {
 // MaxWorkers is 0: any number of workers may share an address.
 func (m *Memory) MaxWorkers() int { return 0 }
 
+// DontFragment is part of Network.
+func (m *Memory) DontFragment() bool { return true }
+
 // Limitations are none.
 func (m *Memory) Limitations() []string { return nil }
 

@@ -33,6 +33,9 @@ func (p *portable) NewPoller(c PollerConfig) (Poller, error) {
 // MaxWorkers is 1, since an address has one socket.
 func (p *portable) MaxWorkers() int { return 1 }
 
+// DontFragment is false: package net has no such option.
+func (p *portable) DontFragment() bool { return false }
+
 func (p *portable) Limitations() []string {
 	return []string{
 		"one worker: an address has one socket, so one processor relays all datagrams",

@@ -71,15 +71,21 @@ func (w *worker) run() {
 			w.failed <- fmt.Errorf("worker %d: wait for sockets: %w", w.index, err)
 			break
 		}
-		w.readClock()
-		w.expire()
-		for i := range events {
-			w.serveEvent(events[i])
-		}
-		pending = w.serveInbox()
-		w.endRound()
+		pending = w.round(events)
 	}
 	w.finish()
+}
+
+// round serves what is ready and what was posted; pending says that more was.
+func (w *worker) round(events []netio.Event) (pending bool) {
+	w.readClock()
+	w.expire()
+	for i := range events {
+		w.serveEvent(events[i])
+	}
+	pending = w.serveInbox()
+	w.endRound()
+	return pending
 }
 
 // patience is how long to wait for readiness: not at all while posts are

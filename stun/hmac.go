@@ -1,8 +1,10 @@
 package stun
 
 import (
+	"bytes"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/binary"
 	"hash"
 	"sync"
@@ -10,6 +12,13 @@ import (
 
 // blockSize is that of SHA-1 and of SHA-256.
 const blockSize = 64
+
+// What the padded key is XORed with (RFC 2104 §2): 0x36 for the inner hash, 0x5C
+// for the outer one, which is reached from the former.
+var (
+	innerPad        = bytes.Repeat([]byte{0x36}, blockSize)
+	innerToOuterPad = bytes.Repeat([]byte{0x36 ^ 0x5C}, blockSize)
+)
 
 // An hmacState computes HMACs (RFC 2104) over messages. crypto/hmac would do,
 // but it allocates for every key; states are pooled instead. What goes through
@@ -35,7 +44,7 @@ func appendHMAC(dst []byte, i Integrity, key, message []byte, length int) []byte
 		h = s.sha256
 	}
 	s.setKey(i, key)
-	s.xorPad(0x36)
+	subtle.XORBytes(s.pad[:], s.pad[:], innerPad)
 	h.Reset()
 	h.Write(s.pad[:])
 	// The header is hashed from a copy, so that the message's bytes are only read.
@@ -45,7 +54,7 @@ func appendHMAC(dst []byte, i Integrity, key, message []byte, length int) []byte
 	h.Write(message[HeaderSize:])
 	inner := h.Sum(s.sum[:0])
 
-	s.xorPad(0x36 ^ 0x5C)
+	subtle.XORBytes(s.pad[:], s.pad[:], innerToOuterPad)
 	h.Reset()
 	h.Write(s.pad[:])
 	h.Write(inner)
@@ -69,11 +78,5 @@ func (s *hmacState) setKey(i Integrity, key []byte) {
 	default:
 		sum := sha1.Sum(key)
 		copy(s.pad[:], sum[:])
-	}
-}
-
-func (s *hmacState) xorPad(v byte) {
-	for i := range s.pad {
-		s.pad[i] ^= v
 	}
 }

@@ -32,6 +32,10 @@ type Message struct {
 // Parse validates the header and the bounds of every attribute. b must be
 // exactly one message: a datagram, or a frame of FrameLength bytes. It copies
 // and allocates nothing; errors match ErrMalformed.
+//
+// All 12 bits of method pass. Classify and FrameLength know only the first 256,
+// the range that is open for assignment, since the first byte of the others
+// belongs to other protocols (RFC 7983 §3).
 func Parse(b []byte) (Message, error) {
 	// RFC 8489 §6.3: the two bits, the cookie, and a sensible length.
 	if len(b) < HeaderSize {

@@ -1,6 +1,7 @@
 package stun
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 )
@@ -47,8 +48,6 @@ func TestStrings(t *testing.T) {
 		"IPv4":                    FamilyIPv4,
 		"IPv6":                    FamilyIPv6,
 		"unknown":                 Family(0),
-		"none":                    IntegrityNone,
-		"SHA-1":                   IntegritySHA1,
 		"SHA-256":                 PasswordSHA256,
 		"MD5":                     PasswordMD5,
 		"0x0003":                  PasswordAlgorithm(3),
@@ -64,6 +63,25 @@ func TestStrings(t *testing.T) {
 		if named := m.String()[:2] != "0x"; named != assigned {
 			t.Errorf("method %03x: %s", uint16(m), m)
 		}
+	}
+}
+
+func TestIntegrityString(t *testing.T) {
+	t.Parallel()
+	for i, want := range []string{"none", "SHA-1", "SHA-256", "none"} {
+		if got := Integrity(i).String(); got != want {
+			t.Errorf("Integrity(%d): %q, want %q", i, got, want)
+		}
+	}
+}
+
+func TestErrorsSayWhat(t *testing.T) {
+	t.Parallel()
+	if _, err := Parse(nil); err.Error() != "message shorter than its header" {
+		t.Errorf("%q", err)
+	}
+	if err := ErrFingerprint; !errors.Is(err, ErrMalformed) || errors.Is(err, ErrAbsent) {
+		t.Errorf("%q does not match ErrMalformed alone", err)
 	}
 }
 

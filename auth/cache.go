@@ -7,7 +7,7 @@ import "hash/maphash"
 const (
 	cacheSets  = 512
 	cacheWays  = 8
-	cachedName = 220 // bytes of a username: a subject of 141 with the longest suffix
+	cachedName = 221 // bytes of a username: a subject of 142 with the longest suffix
 )
 
 // A cache remembers the long-term keys of usernames whose integrity was right.
@@ -30,7 +30,6 @@ type cached struct {
 	key       [keySize]byte
 	keySize   uint8
 	size      uint8 // of the username
-	algorithm Algorithm
 	authentic bool // the suffix is
 	username  [cachedName]byte
 }
@@ -48,7 +47,7 @@ func (c *cache) find(username []byte, a Algorithm) *cached {
 			continue
 		}
 		e := &c.entries[first+i]
-		if e.algorithm == a && string(e.username[:e.size]) == string(username) {
+		if string(e.username[:e.size]) == string(username) {
 			return e
 		}
 	}
@@ -78,7 +77,6 @@ func (c *cache) add(username []byte, a Algorithm, key []byte, authentic bool) {
 	}
 	e.keySize = uint8(copy(e.key[:], key))
 	e.size = uint8(copy(e.username[:], username))
-	e.algorithm = a
 	e.authentic = authentic
 }
 
@@ -88,7 +86,8 @@ func (c *cache) clear() {
 	clear(c.entries)
 }
 
-// tag is the hash of an entry, never 0. Its upper bits choose the set.
+// tag is the hash of a username with the algorithm in its low byte, so never 0.
+// The upper half chooses the set.
 func (c *cache) tag(username []byte, a Algorithm) uint64 {
 	return maphash.Bytes(c.seed, username)&^0xFF | uint64(a)
 }

@@ -214,3 +214,17 @@ func TestForgedSuffix(t *testing.T) {
 		}
 	}
 }
+
+// A right mac names the secret for good: no other one is tried.
+func TestSuffixNamesTheSecret(t *testing.T) {
+	t.Parallel()
+	k := keyring(t, key("k1", "one"), key("k2", "two"))
+	v := verifier(t, VerifierConfig{Keyring: k})
+	c := issue(t, k, Grant{Subject: "bob", Class: "gold"})
+	for _, password := range []string{thirdParty("two", c.Username), "wrong"} {
+		m := signed(c.Username, testRealm, password, MD5)
+		if _, err := v.Verify(new(VerifierState), m, []byte(c.Username), MD5, testNow); err != ErrIntegrity || m.checks != 1 {
+			t.Errorf("%s: %v after %d checks", password, err, m.checks)
+		}
+	}
+}

@@ -50,7 +50,7 @@ func (v Verifier) Format(f fmt.State, _ rune) {
 }
 
 // Format prints nothing of a state: it is full of keys.
-func (st *VerifierState) Format(f fmt.State, _ rune) { put(f, "{"+redacted+"}") }
+func (s *VerifierState) Format(f fmt.State, _ rune) { put(f, "{"+redacted+"}") }
 
 // Format prints an outcome without its key.
 func (r Verified) Format(f fmt.State, _ rune) {
@@ -61,7 +61,7 @@ func (r Verified) Format(f fmt.State, _ rune) {
 func (n Nonces) Format(f fmt.State, _ rune) { put(f, fmt.Sprintf("{%s %v}", n.cookie, n.lifetime)) }
 
 // Format prints nothing of a state: it holds the key of the nonces.
-func (st *NonceState) Format(f fmt.State, _ rune) { put(f, "{"+redacted+"}") }
+func (s *NonceState) Format(f fmt.State, _ rune) { put(f, "{"+redacted+"}") }
 
 // put writes to fmt's own buffer, which cannot fail.
 func put(w io.Writer, text string) { _, _ = io.WriteString(w, text) }

@@ -25,7 +25,7 @@ type VerifierState struct {
 	username []byte // of the present request
 	key      []byte // long-term key of the present request
 	text     []byte // username:realm:password
-	sum      []byte
+	sum      [sha256.Size]byte
 }
 
 // A keyed holds the HMAC states of one key of the ring.
@@ -35,14 +35,14 @@ type keyed struct {
 }
 
 // attach makes the state one of v and of its keyring as it is now.
-func (st *VerifierState) attach(v *Verifier) {
+func (s *VerifierState) attach(v *Verifier) {
 	r := v.keyring.load()
-	if st.verifier == v && st.ring == r {
+	if s.verifier == v && s.ring == r {
 		return
 	}
-	st.verifier, st.ring = v, r
-	st.cache.clear()
-	st.keyed = st.keyed[:0]
+	s.verifier, s.ring = v, r
+	s.cache.clear()
+	s.keyed = s.keyed[:0]
 	if r == nil {
 		return
 	}
@@ -55,19 +55,19 @@ func (st *VerifierState) attach(v *Verifier) {
 		// ones go back to it without allocating.
 		k.password.Reset()
 		k.suffix.Reset()
-		st.keyed = append(st.keyed, k)
+		s.keyed = append(s.keyed, k)
 	}
 }
 
 // search finds the secret that the username's password was made with and leaves
-// the long-term key in st.key. authentic says that the suffix is.
-func (st *VerifierState) search(m Signed, p *name, a Algorithm) (authentic, ok bool) {
-	if i := st.suffixKey(p); i >= 0 {
+// the long-term key in s.key. authentic says that the suffix is.
+func (s *VerifierState) search(m Signed, p *name, a Algorithm) (authentic, ok bool) {
+	if i := s.suffixKey(p); i >= 0 {
 		// The mac was made with this secret, so the password was.
-		return true, st.try(m, i, a)
+		return true, s.try(m, i, a)
 	}
-	for i := range st.keyed {
-		if st.try(m, i, a) {
+	for i := range s.keyed {
+		if s.try(m, i, a) {
 			return false, true
 		}
 	}
@@ -76,43 +76,34 @@ func (st *VerifierState) search(m Signed, p *name, a Algorithm) (authentic, ok b
 
 // suffixKey is the index of the key that the suffix names and whose mac it has,
 // -1 if there is none.
-func (st *VerifierState) suffixKey(p *name) int {
+func (s *VerifierState) suffixKey(p *name) int {
 	if p.suffix.start == 0 {
 		return -1
 	}
-	i := st.ring.index(p.suffix.id)
+	i := s.ring.index(p.suffix.id)
 	if i < 0 {
 		return -1
 	}
 	signed, mac := p.whole[:p.suffix.mac], p.whole[p.suffix.mac:]
-	st.sum = growSum(st.sum)
-	st.text = appendMAC(st.text[:0], st.keyed[i].suffix, signed, st.sum)
+	s.text = appendMAC(s.text[:0], s.keyed[i].suffix, signed, s.sum[:])
 	// As text: base64 has several spellings of some bytes, and one is enough.
-	if subtle.ConstantTimeCompare(st.text, mac) != 1 {
+	if subtle.ConstantTimeCompare(s.text, mac) != 1 {
 		return -1
 	}
 	return i
 }
 
 // try derives the long-term key with the i-th secret and checks m against it.
-func (st *VerifierState) try(m Signed, i int, a Algorithm) bool {
-	h := st.keyed[i].password
+func (s *VerifierState) try(m Signed, i int, a Algorithm) bool {
+	h := s.keyed[i].password
 	h.Reset()
-	h.Write(st.username)
-	st.sum = h.Sum(growSum(st.sum)[:0])
-	st.text = append(st.text[:0], st.username...)
-	st.text = append(st.text, ':')
-	st.text = append(st.text, st.verifier.realm...)
-	st.text = append(st.text, ':')
-	st.text = base64.StdEncoding.AppendEncode(st.text, st.sum)
-	st.key = appendKey(st.key[:0], a, st.text)
-	return m.CheckIntegrity(st.key) == nil
-}
-
-// growSum gives scratch room for the longest MAC.
-func growSum(sum []byte) []byte {
-	if cap(sum) < sha256.Size {
-		return make([]byte, sha256.Size)
-	}
-	return sum
+	h.Write(s.username)
+	password := h.Sum(s.sum[:0])
+	s.text = append(s.text[:0], s.username...)
+	s.text = append(s.text, ':')
+	s.text = append(s.text, s.verifier.realm...)
+	s.text = append(s.text, ':')
+	s.text = base64.StdEncoding.AppendEncode(s.text, password)
+	s.key = appendKey(s.key[:0], a, s.text)
+	return m.CheckIntegrity(s.key) == nil
 }

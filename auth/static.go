@@ -80,7 +80,7 @@ func checkUser(name, password string) error {
 }
 
 // named finds a user by its exact name, nil if there is none.
-func (us *users) named(name []byte) *user { return us.byName[string(name)] }
+func (u *users) named(name []byte) *user { return u.byName[string(name)] }
 
 // Anonymity says whether the username-anonymity bit of nonces may be set (RFC
 // 8489 §9.2.1): a client that sees it must send USERHASH, so every user has to

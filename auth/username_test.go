@@ -80,6 +80,7 @@ func TestParseSuffixRefuses(t *testing.T) {
 	const mac = "AAAAAAAAAAAAAAAA"
 	for _, text := range []string{
 		"", mac, "." + mac,
+		":~1.k.c.1." + mac,          // nothing before it
 		"1:b~1.k.c.1." + mac,        // no colon
 		"1:b:~2.k.c.1." + mac,       // another version
 		"1:b:~1..c.1." + mac,        // no key id

@@ -40,10 +40,10 @@ type VerifierConfig struct {
 // A Verifier recognises static users and credentials derived from a keyring. It
 // is immutable and shared by all workers.
 //
-// A username that is not a static user's, exactly, is read as a derived one. Where it ends
-// in a suffix with a right mac, the suffix names the secret, the class and the
-// time of issue. Otherwise the suffix is a part of the subject, and every secret
-// of the keyring is tried, at most [MaxKeys].
+// A username that is not exactly a static user's is read as a derived one. Where
+// it ends in a suffix with a right mac, the suffix names the secret, the class
+// and the time of issue. Otherwise the suffix is a part of the subject, and every
+// secret of the keyring is tried, at most [MaxKeys].
 type Verifier struct {
 	realm   string
 	keyring *Keyring

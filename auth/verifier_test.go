@@ -281,9 +281,10 @@ func TestChecksAreBounded(t *testing.T) {
 // One state may see several verifiers, as after a reload; none inherits from another.
 func TestStateFollowsVerifier(t *testing.T) {
 	t.Parallel()
-	a := verifier(t, VerifierConfig{Keyring: keyring(t, key("k1", "one"))})
+	one := keyring(t, key("k1", "one"))
+	a := verifier(t, VerifierConfig{Keyring: one})
 	b := verifier(t, VerifierConfig{Keyring: keyring(t, key("k1", "two"))})
-	c := verifier(t, VerifierConfig{Realm: "c", Keyring: keyring(t, key("k1", "one"))})
+	c := verifier(t, VerifierConfig{Realm: "c", Keyring: one})
 	d := verifier(t, VerifierConfig{Users: map[string]string{"alice": "wonderland"}})
 	const name = "1700000001:bob"
 	var st VerifierState

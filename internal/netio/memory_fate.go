@@ -1,6 +1,7 @@
 package netio
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -72,7 +73,7 @@ func (m *Memory) depart(f flight, delay time.Duration) {
 		if c := a.due.Compare(b.due); c != 0 {
 			return c
 		}
-		return int(int64(a.number - b.number))
+		return cmp.Compare(a.number, b.number)
 	})
 	m.flights = slices.Insert(m.flights, i, f)
 	if i == 0 {

@@ -126,7 +126,7 @@ func connect(t *testing.T, n Network, any netip.AddrPort) (near, far net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	near, err = n.DialTCP(t.Context(), netip.AddrPort{}, l.Addr().(*net.TCPAddr).AddrPort())
+	near, err = n.DialTCP(t.Context(), any, l.Addr().(*net.TCPAddr).AddrPort())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -96,7 +96,7 @@ type ICMPError struct {
 	Info       uint32 // MTU for ICMPv4 3/4 and ICMPv6 2
 }
 
-// WakeID is the ID of the Event that says Wake was called. No socket may be added under it.
+// WakeID is the ID of the Event that a Wake makes; no socket may be added under it.
 const WakeID = ^uint64(0)
 
 // An Event is one ready socket (or, with ID WakeID, a Wake).

@@ -109,7 +109,7 @@ func (p *poller) Add(s Socket, id uint64) error {
 		return err
 	case id == WakeID:
 		return errReservedID
-	case k.poller != nil:
+	case k.poller != nil && k.poller.epoll >= 0: // a closed poller has let go of it
 		return errSocketAdded
 	}
 	e := epollEvent(unix.EPOLLIN, id) // EPOLLERR is always reported

@@ -1,8 +1,11 @@
 module turnout
 
-go 1.26
+go 1.26.0
 
-require github.com/pion/stun/v3 v3.1.7
+require (
+	github.com/pion/stun/v3 v3.1.7
+	golang.org/x/sys v0.49.0
+)
 
 require (
 	github.com/pion/dtls/v3 v3.1.5 // indirect
@@ -10,5 +13,4 @@ require (
 	github.com/pion/transport/v4 v4.1.0 // indirect
 	github.com/wlynxg/anet v0.0.5 // indirect
 	golang.org/x/crypto v0.48.0 // indirect
-	golang.org/x/sys v0.41.0 // indirect
 )

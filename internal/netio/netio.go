@@ -57,6 +57,13 @@ type Socket interface {
 	Close() error
 }
 
+// A BufferSizer is a Socket that knows what became of the buffer sizes it was opened with: the system may grant less.
+type BufferSizer interface {
+	// Buffers are the effective sizes in bytes as the system accounts them, its own overhead included. (Linux doubles what
+	// is asked for, to make up for that.) The caller is the socket's owner.
+	Buffers() (receive, send int, err error)
+}
+
 // A Packet is one received datagram, whole: never truncated. Valid until EndRound.
 type Packet struct {
 	Addr    netip.AddrPort // source; IPv4 is never mapped into IPv6, a link-local source keeps no zone
@@ -116,16 +123,17 @@ type Poller interface {
 	// Remove unregisters; a socket must be removed before it is closed.
 	Remove(s Socket) error
 	// Wait blocks until a socket is ready, Wake is called, or timeout passes (negative: for ever; 0: a poll). The slice is valid until the next Wait.
-	// Level-triggered: what was not read is reported again.
+	// Level-triggered: what was not read is reported again. Sockets take turns in being reported, which is fair to all
+	// if every event is served before the next Wait: who is out of Room ends the round and goes on with the same slice.
 	Wait(timeout time.Duration) ([]Event, error)
 	// Room is how many more datagrams the slots hold before EndRound.
 	Room() int
 	// Recv reads at most max datagrams (and at most Room) in one call, never until EAGAIN; none is no error. The slice is valid until the next Recv, its payloads until EndRound.
 	Recv(s Socket, max int) ([]Packet, error)
-	// RecvErrors drains the error queue (bounded) and clears the socket's pending error.
+	// RecvErrors drains the error queue (bounded) and clears the socket's pending error. The slice is valid until the next RecvErrors.
 	RecvErrors(s Socket) []ICMPError
 	// Send sends all, grouped by socket, in order for each destination; one bad datagram of a batch loses only itself, and a pending
-	// error of the socket costs none. The slice is valid until the next Send.
+	// error of the socket costs none. The slice is valid until the next Send, and in no particular order.
 	Send(outs []Out) []Failure
 	// EndRound frees the slots.
 	EndRound()
@@ -139,6 +147,8 @@ type Poller interface {
 // Counts of a poller, owned by its goroutine.
 type Counts struct {
 	RecvCalls, RecvDatagrams, SendCalls, SendDatagrams uint64
+	// Truncated are datagrams that did not fit their slot, and were dropped for it. Slots hold any datagram: it is 0,
+	// or the system is not what it says.
+	Truncated uint64
 }
 
-func System() Network { panic("skeleton") }

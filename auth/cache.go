@@ -30,7 +30,7 @@ type cached struct {
 	key       [keySize]byte
 	keySize   uint8
 	size      uint8 // of the username
-	authentic bool // the suffix is
+	authentic bool  // the suffix is
 	username  [cachedName]byte
 }
 

@@ -50,8 +50,8 @@ func FuzzDifferential(f *testing.F) {
 // §6.3 has them checked.
 func topBitsSet(b []byte) bool { return b[0]&0xC0 != 0 }
 
-// bytesBehind: pion accepts bytes behind the message. A datagram is one message
-// (RFC 8489 §6.2.1), and its length field must say so.
+// bytesBehind: pion accepts bytes behind the message. The length field must be
+// the size of the message (RFC 8489 §5), which is the whole datagram.
 func bytesBehind(b []byte) bool {
 	return len(b) > HeaderSize+int(binary.BigEndian.Uint16(b[2:]))
 }

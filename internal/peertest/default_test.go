@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pion/stun/v3"
 )
 
 // The ports of a turnout without configuration: the relay's and the admin listener's.
@@ -36,22 +38,44 @@ func TestServeWithoutConfiguration(t *testing.T) {
 	admin := net.JoinHostPort("127.0.0.1", defaultAdmin)
 	serve(t, admin)
 	for _, host := range []string{"127.0.0.1", "::1"} {
-		client := bindingClient(t, host)
-		mapped, err := client.SendBindingRequest()
+		conn, err := net.Dial("udp", net.JoinHostPort(host, defaultRelay))
 		if err != nil {
-			t.Errorf("Binding at %s: %v", host, err)
-		} else if got := mapped.(*net.UDPAddr).IP; !got.Equal(net.ParseIP(host)) {
-			t.Errorf("Binding at %s: mapped address %v", host, mapped)
+			t.Fatal(err)
 		}
-		if relayed, err := client.Allocate(); err == nil {
-			t.Errorf("an open relay: allocated %v at %s without a credential", relayed.LocalAddr(), host)
-		} else if !strings.Contains(err.Error(), "401") {
-			t.Errorf("Allocate at %s without a credential: %v, want error 401", host, err)
+		defer conn.Close()
+		var mapped stun.XORMappedAddress
+		if err := mapped.GetFrom(exchange(t, conn, stun.MethodBinding)); err != nil || mapped.String() != conn.LocalAddr().String() {
+			t.Errorf("Binding at %s: mapped address %v (%v), want %v", host, mapped, err, conn.LocalAddr())
+		}
+		udp := stun.RawAttribute{Type: stun.AttrRequestedTransport, Value: []byte{17, 0, 0, 0}}
+		if code := errorCode(t, exchange(t, conn, stun.MethodAllocate, udp)); code != stun.CodeUnauthorized {
+			t.Errorf("Allocate at %s without a credential: error %d, want 401", host, code)
 		}
 	}
 	if text := get(t, "http://"+admin+"/metrics"); !strings.Contains(text, "\nturnout_") {
 		t.Errorf("/metrics has no metric of turnout:\n%s", text)
 	}
+}
+
+// exchange sends one request and reads its response.
+func exchange(t *testing.T, conn net.Conn, method stun.Method, attributes ...stun.Setter) *stun.Message {
+	t.Helper()
+	request, err := stun.Build(append([]stun.Setter{stun.TransactionID, stun.NewType(method, stun.ClassRequest)}, attributes...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write(request.Raw); err != nil {
+		t.Fatal(err)
+	}
+	response := &stun.Message{Raw: make([]byte, 2048)}
+	conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+	if _, err := response.ReadFrom(conn); err != nil {
+		t.Fatalf("%v: %v", method, err)
+	}
+	if response.TransactionID != request.TransactionID {
+		t.Fatalf("%v: a response to another request", method)
+	}
+	return response
 }
 
 // get reads a page that must be there.

@@ -257,37 +257,21 @@ func pionClient(t *testing.T, transport, address, name, password string) (*turn.
 		conn = listen(t, "127.0.0.1:0")
 	}
 	counting := &countingConn{PacketConn: conn}
-	return newClient(t, turn.ClientConfig{
+	client, err := turn.NewClient(&turn.ClientConfig{
 		STUNServerAddr: address, TURNServerAddr: address,
 		Username: name, Password: password, Realm: realm, Conn: counting,
-	}), counting
-}
-
-// bindingClient is a client at the default port of a host, without a credential
-// that the server could know.
-func bindingClient(t *testing.T, host string) *turn.Client {
-	t.Helper()
-	address := net.JoinHostPort(host, defaultRelay)
-	return newClient(t, turn.ClientConfig{
-		STUNServerAddr: address, TURNServerAddr: address,
-		Username: "nobody", Password: "nothing", Conn: listen(t, net.JoinHostPort(host, "0")),
 	})
-}
-
-func newClient(t *testing.T, c turn.ClientConfig) *turn.Client {
-	t.Helper()
-	client, err := turn.NewClient(&c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		client.Close()
-		c.Conn.Close()
+		conn.Close()
 	})
 	if err := client.Listen(); err != nil {
 		t.Fatal(err)
 	}
-	return client
+	return client, counting
 }
 
 // A countingConn counts what passes it by the first bits (RFC 7983 §7).
@@ -331,7 +315,7 @@ func allocate(t *testing.T, client *turn.Client) net.PacketConn {
 
 func listen(t *testing.T, address string) net.PacketConn {
 	t.Helper()
-	conn, err := net.ListenPacket("udp", address)
+	conn, err := net.ListenPacket("udp4", address)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ async function call({ iceServers, messages, frames }) {
 		await b.setRemoteDescription(a.localDescription);
 		await b.setLocalDescription();
 		await a.setRemoteDescription(b.localDescription);
-		await within(20000, "the data channel opens", (done) => { channel.onopen = done; });
+		await within(30000, "the data channel opens", (done) => { channel.onopen = done; });
 
 		const echoed = await echo(channel, messages);
 		const decoded = await decode(b, frames);
@@ -54,7 +54,7 @@ function within(milliseconds, what, begin) {
 async function echo(channel, messages) {
 	const sent = Array.from({ length: messages }, (_, i) => `${i}:` + "turnout ".repeat((i * 7) % 300));
 	let right = 0, seen = 0;
-	await within(20000, "every message comes back", (done) => {
+	await within(30000, "every message comes back", (done) => {
 		channel.onmessage = ({ data }) => {
 			if (data === sent[seen]) right++;
 			if (++seen === messages) done();
@@ -66,7 +66,7 @@ async function echo(channel, messages) {
 
 // decode waits until that many frames of the video have been decoded.
 async function decode(peer, frames) {
-	const until = performance.now() + 20000;
+	const until = performance.now() + 30000;
 	for (;;) {
 		for (const s of (await peer.getStats()).values()) {
 			const { framesDecoded, frameWidth, frameHeight } = s;

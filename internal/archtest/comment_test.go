@@ -37,12 +37,13 @@ var commentRules = []rule{
 			"auth/b.go":  "package auth\nfunc (k *Key) ID() string { return \"\" }\n",
 			"auth/c.go":  "package auth\ntype Key struct{}\n",
 			"auth/d.go":  "package auth\nvar X = 1\n",
-			"auth/e.go":  "package auth\n// A T is an interface.\ntype T interface { M() }\n",
+			"auth/e.go":  "package auth\n// A T is an interface.\ntype T interface { M(); N() }\n",
 			"auth/f.go":  "package auth\n// A Config is it.\ntype Config struct { Users int }\n",
 			"relay/g.go": "package relay\nconst (\nA = 1\n)\n",
 		},
 		good: map[string]string{
 			"auth/a.go":      "package auth\n// F is f.\nfunc F() {}\nfunc (k key) ID() {}\nfunc (k *Key) Error() string { return \"\" }\n",
+			"auth/d.go":      "package auth\n// A T can m.\ntype T interface { M() }\n",
 			"auth/b.go":      "package auth\n// Kinds of x.\nconst (\nA = 1\nB = 2\n)\nvar X = 1 // what x is\n",
 			"auth/e.go":      "package auth\n// A Kind is a kind.\ntype Kind int\nconst (\nA Kind = iota\nB\n)\n",
 			"auth/c.go":      "package auth\n// A Config is it.\ntype Config struct {\nUsers int // how many\n// Names are many.\nNames []string\nunexported int\n}\n",
@@ -158,7 +159,9 @@ func members(s *ast.TypeSpec, missing func(*ast.Ident, string)) {
 	var list *ast.FieldList
 	switch x := s.Type.(type) {
 	case *ast.InterfaceType:
-		list = x.Methods
+		if x.Methods.NumFields() > 1 { // the comment of a type with one method is about that method
+			list = x.Methods
+		}
 	case *ast.StructType:
 		if strings.HasSuffix(s.Name.Name, "Config") {
 			list = x.Fields

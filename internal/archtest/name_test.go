@@ -13,7 +13,7 @@ import (
 )
 
 // emptyNames say nothing about what is inside.
-var emptyNames = []string{"util", "utils", "common", "type", "types", "manager", "managers", "helper", "helpers", "misc"}
+var emptyNames = []string{"util", "utils", "common", "types", "manager", "managers", "helper", "helpers", "misc"}
 
 var nameRules = []rule{
 	{
@@ -71,9 +71,8 @@ func emptyWords(t *tree) []finding {
 	var fs []finding
 	for _, f := range t.files {
 		name := strings.TrimSuffix(strings.TrimSuffix(path.Base(f.path), ".go"), "_test")
-		for i, word := range strings.Split(name, "_") {
-			// message_type.go names one thing; type.go and types.go name none.
-			if slices.Contains(emptyNames, word) && (i == 0 || word != "type") {
+		for word := range strings.SplitSeq(name, "_") {
+			if slices.Contains(emptyNames, word) {
 				fs = append(fs, finding{f.path, fmt.Sprintf("%q says nothing: name the file after the noun or verb it is about", word)})
 			}
 		}

@@ -3,6 +3,7 @@ package archtest
 import (
 	"fmt"
 	"go/ast"
+	"go/token"
 	"path"
 	"slices"
 	"strings"
@@ -36,10 +37,12 @@ var packetRules = []rule{
 		bad: map[string]string{
 			"allocation/a.go": "package allocation\nimport \"net\"\nvar _ net.IP\n",
 			"relay/worker.go": "package relay\nimport \"net\"\nvar _ map[string]net.Addr\n",
+			"relay/accept.go": "package relay\nimport \"net\"\nfunc f(a net.Addr) string { return \"\" }\n",
 			"relay/stream.go": "package relay\nimport n \"net\"\nvar _ n.UDPAddr\n",
 		},
 		good: map[string]string{
 			"relay/stream.go":     "package relay\nimport \"net\"\nfunc f(c net.Conn) any { return c.RemoteAddr().(*net.TCPAddr).AddrPort() }\n",
+			"relay/accept.go":     "package relay\nimport (\n\"net\"\n\"net/netip\"\n)\nfunc f(a net.Addr) netip.AddrPort { return netip.AddrPort{} }\n",
 			"allocation/a.go":     "package allocation\nimport \"net/netip\"\nvar _ netip.AddrPort\n",
 			"internal/netio/a.go": "package netio\nimport \"net\"\nvar _ net.IP\n",
 		},
@@ -74,7 +77,8 @@ var packetRules = []rule{
 
 // valueTypes keeps net.IP and net.Addr off the packet path. The plain packages
 // import nothing of package net; the relay may hold connections and listeners
-// (net.Conn, net.Listener) in its stream code, but no address of package net.
+// (net.Conn, net.Listener) in its stream code, but no address of package net,
+// except as the parameter of a function that makes a netip.AddrPort of it.
 func valueTypes(t *tree) []finding {
 	var fs []finding
 	for _, f := range t.files {
@@ -88,12 +92,25 @@ func valueTypes(t *tree) []finding {
 			continue
 		}
 		for name, pos := range f.selectors("net") {
-			if slices.Contains(addressTypes, name) {
+			if slices.Contains(addressTypes, name) && !converted(f, pos) {
 				fs = append(fs, finding{f.at(pos), fmt.Sprintf("net.%s: use netip.Addr, netip.AddrPort or netip.Prefix, which are comparable and hold no slice", name)})
 			}
 		}
 	}
 	return fs
+}
+
+// converted says whether pos lies in the parameters of a function that returns a netip.AddrPort.
+func converted(f *file, pos token.Pos) bool {
+	for _, d := range f.ast.Decls {
+		fn, ok := d.(*ast.FuncDecl)
+		if !ok || fn.Type.Results == nil || pos < fn.Type.Params.Pos() || pos > fn.Type.Params.End() {
+			continue
+		}
+		s, ok := fn.Type.Results.List[0].Type.(*ast.SelectorExpr)
+		return ok && s.Sel.Name == "AddrPort"
+	}
+	return false
 }
 
 // handlers keeps handle_*.go pure: a packet, state and the time in, queued packets and an answer out.

@@ -30,6 +30,7 @@ var timeRules = []rule{
 		},
 		good: map[string]string{
 			"relay/a_test.go": "package relay\nimport \"time\"\nfunc f() { <-time.After(1) }\n",
+			"relay/b_test.go": "package relay\nimport (\n\"testing/synctest\"\n\"time\"\n)\nfunc f() { time.Sleep(1); synctest.Wait() }\n",
 			"relay/a.go":      "package relay\nimport \"time\"\nfunc f() { time.Sleep(1) }\n",
 		},
 	},
@@ -68,10 +69,12 @@ func timeParameter(t *tree) []finding {
 	return fs
 }
 
+// sleepingTests finds tests that wait for real time. Under testing/synctest a
+// sleep is how virtual time passes.
 func sleepingTests(t *tree) []finding {
 	var fs []finding
 	for _, f := range t.files {
-		if !f.test {
+		if !f.test || f.importName("testing/synctest") != "" {
 			continue
 		}
 		for name, pos := range f.selectors("time") {

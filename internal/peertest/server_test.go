@@ -1,0 +1,201 @@
+package peertest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// What every server under test knows.
+const (
+	realm    = "turnout.test"
+	user     = "alice"
+	password = "wonderland"
+	secret   = "north-of-the-river"
+)
+
+// configuration is that of a server that coturn's clients can use as well: they
+// choose channel numbers as RFC 5766 allowed them.
+const configuration = `realm: %[1]s
+listen:
+  - udp://127.0.0.1:%[2]d
+  - tcp://127.0.0.1:%[2]d
+  - udp://[::1]:%[2]d
+  - tcp://[::1]:%[2]d
+relay:
+  addresses: [127.0.0.1, "::1"]
+  ports: %[3]d-%[4]d
+  channels: rfc5766
+peers:
+  allow: [127.0.0.0/8, "::1/128"]
+auth:
+  secrets: [{id: k1, secret: %[5]s}]
+  users: {%[6]s: %[7]s}
+admin: {listen: "127.0.0.1:%[8]d"}
+`
+
+// relayPorts is how many relayed ports a server has: each of coturn's clients
+// takes one, every second one an even one with its neighbour reserved.
+const relayPorts = 256
+
+// A server is where the clients of a test are sent.
+type server struct {
+	port       int // of the listeners that know the static user, on 127.0.0.1 and ::1
+	secretPort int // of those that know the shared secret; the same with turnout
+}
+
+// address is where the static user is known.
+func (s *server) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
+
+// secretAddress is where the shared secret is known.
+func (s *server) secretAddress() string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.secretPort))
+}
+
+// start runs turnout until the test and its subtests are over; then it must end
+// with status 0 when told to.
+func start(t *testing.T) *server {
+	t.Helper()
+	if other := os.Getenv("TURNOUT_PEERTEST_SERVER"); other != "" {
+		return running(t, other)
+	}
+	r := freePorts(t, relayPorts+2)
+	text := fmt.Sprintf(configuration, realm, r.first, r.first+2, r.last(), secret, user, password, r.first+1)
+	file := filepath.Join(t.TempDir(), "turnout.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	serve(t, fmt.Sprintf("127.0.0.1:%d", r.first+1), "--config", file)
+	return &server{port: r.first, secretPort: r.first}
+}
+
+// running is the server that the environment names.
+func running(t *testing.T, addresses string) *server {
+	t.Helper()
+	var ports [2]int
+	parts := strings.Split(addresses, ",")
+	if len(parts) != len(ports) {
+		t.Fatalf("TURNOUT_PEERTEST_SERVER=%s: two addresses, separated by a comma", addresses)
+	}
+	for i, address := range parts {
+		host, port, err := net.SplitHostPort(address)
+		if err == nil && host != "127.0.0.1" {
+			err = errors.New("not an address of 127.0.0.1")
+		}
+		if err == nil {
+			ports[i], err = strconv.Atoi(port)
+		}
+		if err != nil {
+			t.Fatalf("TURNOUT_PEERTEST_SERVER=%s: %v", addresses, err)
+		}
+	}
+	return &server{port: ports[0], secretPort: ports[1]}
+}
+
+// serve runs "turnout serve" with a state folder of its own until the test is
+// over, and returns what it prints once its admin listener says that it is ready.
+func serve(t *testing.T, admin string, args ...string) *log {
+	t.Helper()
+	name, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	home, printed := t.TempDir(), &log{}
+	command := exec.Command(name, append([]string{"serve"}, args...)...)
+	command.Env = append(os.Environ(), "HOME="+home, "XDG_STATE_HOME="+home)
+	command.Stdout, command.Stderr = printed, printed
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	t.Cleanup(func() {
+		stop(t, command.Process, ended)
+		if t.Failed() {
+			t.Logf("turnout printed:\n%s", printed)
+		}
+	})
+	if err := ready(t, "http://"+admin+"/readyz", ended); err != nil {
+		t.Fatal(err)
+	}
+	return printed
+}
+
+// ready waits until the server answers 200.
+func ready(t *testing.T, url string, ended chan error) error {
+	t.Helper()
+	client := &http.Client{Timeout: time.Second}
+	defer client.CloseIdleConnections()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(15 * time.Second)
+	var last error
+	for {
+		select {
+		case err := <-ended:
+			ended <- err
+			return fmt.Errorf("turnout ended before it was ready: %v", err)
+		case <-deadline:
+			return fmt.Errorf("turnout is not ready after 15 s: %w", last)
+		case <-tick.C:
+		}
+		response, err := client.Get(url)
+		if err != nil {
+			last = err
+			continue
+		}
+		response.Body.Close()
+		if response.StatusCode == http.StatusOK {
+			return nil
+		}
+		last = fmt.Errorf("%s: %s", url, response.Status)
+	}
+}
+
+// stop tells the server to end, by its own handle, and wants status 0. It is
+// killed if it does not obey.
+func stop(t *testing.T, process *os.Process, ended chan error) {
+	t.Helper()
+	if err := process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Error(err)
+	}
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("turnout ended with %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("turnout goes on 20 s after SIGTERM")
+		process.Kill()
+		<-ended
+	}
+}
+
+// A log collects what a process prints; safe for concurrent use.
+type log struct {
+	mu   sync.Mutex
+	text bytes.Buffer // guarded by mu
+}
+
+func (l *log) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}

@@ -15,34 +15,34 @@ var passwordAlgorithms = stun.AppendPasswordAlgorithms(nil, stun.PasswordSHA256,
 
 // authenticate checks a request by the long-term credential mechanism, in the
 // order of RFC 8489 §9.2.4.
-func (rq *request) authenticate() error {
-	if rq.msg.Integrity() == stun.IntegrityNone {
+func (r *request) authenticate() error {
+	if r.msg.Integrity() == stun.IntegrityNone {
 		return errUnauthenticated
 	}
-	nonce, ok := rq.msg.Attribute(stun.AttrNonce)
+	nonce, ok := r.msg.Attribute(stun.AttrNonce)
 	if !ok {
 		return errBadRequest
 	}
-	nonceErr := rq.nonces.Check(&rq.nonceState, nonce, rq.from.tuple.Client, rq.wall)
-	rq.nonceValid = nonceErr == nil
-	realm, ok := rq.msg.Attribute(stun.AttrRealm)
-	if !ok || !rq.msg.Has(stun.AttrUsername) && !rq.msg.Has(stun.AttrUserhash) {
+	nonceErr := r.nonces.Check(&r.nonceState, nonce, r.from.tuple.Client, r.wall)
+	r.nonceValid = nonceErr == nil
+	realm, ok := r.msg.Attribute(stun.AttrRealm)
+	if !ok || !r.msg.Has(stun.AttrUsername) && !r.msg.Has(stun.AttrUserhash) {
 		return errBadRequest
 	}
-	algorithm, err := rq.algorithm()
+	algorithm, err := r.algorithm()
 	if err != nil {
 		return err
 	}
-	if !rq.findUsername() || string(realm) != rq.realm {
+	if !r.findUsername() || string(realm) != r.realm {
 		return errUnauthenticated
 	}
-	if err := rq.verify(algorithm); err != nil {
+	if err := r.verify(algorithm); err != nil {
 		return err
 	}
 	if nonceErr != nil {
 		return errStaleNonce
 	}
-	rq.authenticated = true
+	r.authenticated = true
 	return nil
 }
 
@@ -50,14 +50,14 @@ func (rq *request) authenticate() error {
 // answer is signed. RFC 8489 §9.2.4: neither attribute stands for MD5; else both
 // must be there, and PASSWORD-ALGORITHMS be what this server sent, or somebody
 // between has bidden it down.
-func (rq *request) algorithm() (auth.Algorithm, error) {
-	list, hasList := rq.msg.Attribute(stun.AttrPasswordAlgorithms)
-	chosen, err := rq.msg.PasswordAlgorithm()
+func (r *request) algorithm() (auth.Algorithm, error) {
+	list, hasList := r.msg.Attribute(stun.AttrPasswordAlgorithms)
+	chosen, err := r.msg.PasswordAlgorithm()
 	if !hasList && err == stun.ErrAbsent {
-		rq.integrity = stun.IntegritySHA1
+		r.integrity = stun.IntegritySHA1
 		return auth.MD5, nil
 	}
-	rq.integrity = stun.IntegritySHA256
+	r.integrity = stun.IntegritySHA256
 	if err != nil || !bytes.Equal(list, passwordAlgorithms) {
 		return 0, errBadRequest
 	}
@@ -71,49 +71,49 @@ func (rq *request) algorithm() (auth.Algorithm, error) {
 }
 
 // findUsername sets the username of USERNAME or, of a static user, of USERHASH.
-func (rq *request) findUsername() bool {
-	if name, ok := rq.msg.Attribute(stun.AttrUsername); ok {
-		rq.username = name
+func (r *request) findUsername() bool {
+	if name, ok := r.msg.Attribute(stun.AttrUsername); ok {
+		r.username = name
 	} else {
-		hash, _ := rq.msg.Attribute(stun.AttrUserhash)
-		name, ok := rq.verifier.Username(hash)
+		hash, _ := r.msg.Attribute(stun.AttrUserhash)
+		name, ok := r.verifier.Username(hash)
 		if !ok {
 			return false
 		}
-		rq.username = append(rq.usernameSpace[:0], name...)
+		r.username = append(r.usernameSpace[:0], name...)
 	}
-	sum := sha256.Sum256(rq.username)
-	rq.owner = [16]byte(sum[:16])
+	sum := sha256.Sum256(r.username)
+	r.owner = [16]byte(sum[:16])
 	return true
 }
 
 // verify finds the key that the request is signed with: for the owner of an
 // allocation the key it was made with, so that a long call survives the end of
 // its credential (auth.expiry: allocate), else the verifier's.
-func (rq *request) verify(algorithm auth.Algorithm) error {
-	if a := rq.allocation; a != nil && a.Owner() == rq.owner && !rq.strictly() {
-		if len(a.Key()) == keyLength(algorithm) && rq.CheckIntegrity(a.Key()) == nil {
+func (r *request) verify(algorithm auth.Algorithm) error {
+	if a := r.allocation; a != nil && a.Owner() == r.owner && !r.strictly() {
+		if len(a.Key()) == keyLength(algorithm) && r.CheckIntegrity(a.Key()) == nil {
 			// A copy: the answer to a Refresh is signed after the allocation is gone.
-			rq.verified = auth.Verified{Key: append(rq.keySpace[:0], a.Key()...)}
+			r.verified = auth.Verified{Key: append(r.keySpace[:0], a.Key()...)}
 			return nil
 		}
 	}
-	v, err := rq.verifier.Verify(&rq.verifierState, rq, rq.username, algorithm, rq.wall)
+	v, err := r.verifier.Verify(&r.verifierState, r, r.username, algorithm, r.wall)
 	if err != nil {
-		rq.failure = err
+		r.failure = err
 		return errUnauthenticated
 	}
-	rq.verified = v
+	r.verified = v
 	return nil
 }
 
 // strictly says that the credential must still be valid for this request.
-func (rq *request) strictly() bool {
-	return rq.expiry == ExpiryRefresh && rq.msg.Method() == stun.MethodRefresh
+func (r *request) strictly() bool {
+	return r.expiry == ExpiryRefresh && r.msg.Method() == stun.MethodRefresh
 }
 
 // CheckIntegrity checks the request against a candidate key. For [auth.Verifier].
-func (rq *request) CheckIntegrity(key []byte) error { return rq.msg.CheckIntegrity(key) }
+func (r *request) CheckIntegrity(key []byte) error { return r.msg.CheckIntegrity(key) }
 
 func keyLength(a auth.Algorithm) int {
 	if a == auth.SHA256 {
@@ -123,7 +123,7 @@ func keyLength(a auth.Algorithm) int {
 }
 
 // outcome names the outcome of authenticate for the counters.
-func (rq *request) outcome(err error) Authentication {
+func (r *request) outcome(err error) Authentication {
 	switch {
 	case err == nil:
 		return AuthenticationOK
@@ -131,13 +131,13 @@ func (rq *request) outcome(err error) Authentication {
 		return AuthenticationMalformed
 	case err == errStaleNonce:
 		return AuthenticationStaleNonce
-	case rq.msg.Integrity() == stun.IntegrityNone:
+	case r.msg.Integrity() == stun.IntegrityNone:
 		return AuthenticationChallenged
-	case errors.Is(rq.failure, auth.ErrIntegrity):
+	case errors.Is(r.failure, auth.ErrIntegrity):
 		return AuthenticationWrongPassword
-	case errors.Is(rq.failure, auth.ErrExpired):
+	case errors.Is(r.failure, auth.ErrExpired):
 		return AuthenticationExpired
-	case errors.Is(rq.failure, auth.ErrRevoked):
+	case errors.Is(r.failure, auth.ErrRevoked):
 		return AuthenticationRevoked
 	}
 	return AuthenticationUnknownUser

@@ -32,41 +32,67 @@ const (
 
 // A Config describes a Server. Zero fields are defaults; Realm, Listeners, RelayAddresses and Verifier are required.
 type Config struct {
-	Realm          string
-	Listeners      []Listener
+	// Realm is what clients are told to hash their password with. RFC 8489 §14.9.
+	Realm string
+	// Listeners are where clients reach the relay. Port 0 takes a free one: see Server.Addrs.
+	Listeners []Listener
+	// RelayAddresses are what relayed addresses are made of, any number of each family.
 	RelayAddresses []allocation.RelayAddress
-	PortMin        uint16 // If zero, 49152.
-	PortMax        uint16 // If zero, 65535.
-	Workers        int    // If zero, one per CPU.
-	Batch          int    // Datagrams a worker holds at a time. If zero, 64.
+	// PortMin and PortMax bound the relayed ports. If zero, 49152 and 65535 (RFC 8656 §7.2).
+	PortMin, PortMax uint16
+	// Workers is how many threads serve. If zero, one per CPU; never more than the network can use.
+	Workers int
+	// Batch is how many datagrams a worker holds at a time. If zero, 64.
+	Batch int
 
-	DefaultLifetime time.Duration // If zero, 10 minutes.
-	MaxLifetime     time.Duration // If zero, 1 hour.
-	TotalLifetime   time.Duration // Refreshing goes on no longer than this. If zero, for ever.
+	// DefaultLifetime is an allocation's time to expiry where the client asks for no longer one. If zero, 10 minutes.
+	DefaultLifetime time.Duration
+	// MaxLifetime is the longest that a client may ask for. If zero, 1 hour.
+	MaxLifetime time.Duration
+	// TotalLifetime is how long an allocation can be refreshed for. If zero, for ever.
+	TotalLifetime time.Duration
 
-	LegacyChannels bool // Accept channel numbers 0x5000 to 0x7FFF (RFC 5766).
+	// LegacyChannels admits the channel numbers 0x5000 to 0x7FFF of RFC 5766, which older clients pick.
+	LegacyChannels bool
 
-	Verifier      *auth.Verifier
-	Expiry        Expiry
-	NonceLifetime time.Duration // If zero, 1 hour... see RFC 8656 §5.
+	// Verifier knows whose credentials are good.
+	Verifier *auth.Verifier
+	// Expiry is what the end of a credential does to an allocation made with it. If zero, nothing.
+	Expiry Expiry
+	// NonceLifetime is how long a nonce is good for. If zero, 1 hour, the longest that RFC 8656 §5 recommends.
+	NonceLifetime time.Duration
 
+	// PeersAllow and PeersDeny open and close peers' addresses: docs/decisions/peer-policy.md.
 	PeersAllow, PeersDeny []netip.Prefix
-	HostAddresses         []netip.Addr     // this host's own, external ones included: denied as peers
-	OwnPorts              []netip.AddrPort // where turnout itself listens besides Listeners (admin, API …): never open to peers; a wildcard address closes the port on every own address
+	// HostAddresses are this host's own, external ones included, which are closed to peers. Those of
+	// Listeners and RelayAddresses are added.
+	HostAddresses []netip.Addr
+	// OwnPorts are where turnout listens besides Listeners (admin, API …): their ports are closed to peers on
+	// every address of this host, whatever PeersAllow says.
+	OwnPorts []netip.AddrPort
 
-	UserAllocations  int // Allocations per user at a time. If zero, no limit.
-	TotalAllocations int // If zero, no limit.
-	MaxPermissions   int // per allocation; if zero, 1024
-	MaxChannels      int // per allocation; if zero, 1024
+	// UserAllocations is how many allocations a user may have at a time. If zero, any number.
+	UserAllocations int
+	// TotalAllocations is how many there may be in all. If zero, as many as ports and descriptors allow.
+	TotalAllocations int
+	// MaxPermissions and MaxChannels bound those of one allocation. If zero, 1024.
+	MaxPermissions, MaxChannels int
 
-	UnauthenticatedRate  int // Unauthenticated answers a second to one source; if zero, 100; negative: no limit.
-	UnauthenticatedBurst int // If zero, 1000.
+	// UnauthenticatedRate is how many unauthenticated answers a second one source may cause. If zero, 100;
+	// negative: any number.
+	UnauthenticatedRate int
+	// UnauthenticatedBurst is how many it may cause at once. If zero, 1000.
+	UnauthenticatedBurst int
 
-	BacklogBytes int           // queued for one stream client; if zero, 1 MiB
-	BacklogTime  time.Duration // and how long; if zero, 500 ms
+	// BacklogBytes and BacklogTime bound what is queued for a client on a stream, in size and age. If zero,
+	// 1 MiB and 500 ms.
+	BacklogBytes int
+	BacklogTime  time.Duration
 
-	Network netio.Network // If nil, the system's.
-	Logger  *slog.Logger  // If nil, slog.Default.
+	// Network opens the sockets. If nil, the system's.
+	Network netio.Network
+	// Logger takes what an operator should read. If nil, slog.Default.
+	Logger *slog.Logger
 }
 
 // withDefaults fills in what is zero.

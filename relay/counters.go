@@ -47,6 +47,9 @@ func (c *counters) untraffic(i, n int) {
 func (c *counters) publish(io netio.Counts) {
 	c.local[counterRecvCalls], c.local[counterRecvCalls+1] = io.RecvCalls, io.RecvDatagrams
 	c.local[counterRecvCalls+2], c.local[counterRecvCalls+3] = io.SendCalls, io.SendDatagrams
+	if t := &c.local[counterDrops+int(DropTruncated)]; *t != io.Truncated {
+		*t, c.rare = io.Truncated, true
+	}
 	first := counterFromClients
 	if c.rare {
 		first, c.rare = 0, false

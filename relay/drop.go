@@ -25,6 +25,8 @@ const (
 	DropPeerFamily
 	DropStreamFraming
 
+	DropTruncated // also from peers
+
 	// What came from peers.
 	DropPeerNoPermission
 	DropPeerSource
@@ -66,6 +68,7 @@ var drops = [numDrops]struct{ name, sentence string }{
 	DropPeerDenied:            {"peer_denied", "Data from the client to a peer that the peer policy denies."},
 	DropPeerFamily:            {"peer_family", "Data to a peer of an address family that the allocation lacks."},
 	DropStreamFraming:         {"stream_framing", "A stream carried something that is neither STUN nor ChannelData; it was closed."},
+	DropTruncated:             {"truncated", "A datagram larger than its receive slot, which holds any: the system is not what it says."},
 	DropPeerNoPermission:      {"peer_no_permission", "A datagram from a peer without permission (RFC 8656 §9)."},
 	DropPeerSource:            {"peer_source", "A datagram from a source that the peer policy denies."},
 	DropICMPType:              {"icmp_type", "An ICMP error of a type that is not relayed (RFC 8656 §11.5)."},

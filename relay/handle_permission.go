@@ -47,7 +47,7 @@ func handleCreatePermission(rq *request, _ *stun.Builder) error {
 	return nil
 }
 
-func (rq *request) permit(peer netip.Addr) error {
-	_, restricted := rq.policy.AllowedAddr(peer)
-	return rq.table.Permit(rq.allocation, peer, restricted, rq.now)
+func (r *request) permit(peer netip.Addr) error {
+	_, restricted := r.policy.AllowedAddr(peer)
+	return r.table.Permit(r.allocation, peer, restricted, r.now)
 }

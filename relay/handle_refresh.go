@@ -46,14 +46,14 @@ func refreshedFamilies(rq *request) (ipv4, ipv6 bool, err error) {
 }
 
 // deleteFamilies ends the named families; with the last one the allocation ends.
-func (rq *request) deleteFamilies(ipv4, ipv6 bool) {
-	a := rq.allocation
+func (r *request) deleteFamilies(ipv4, ipv6 bool) {
+	a := r.allocation
 	switch {
 	case ipv4 && a.Has(true) && !ipv6:
-		rq.sockets.closeFamily(a, false)
+		r.sockets.closeFamily(a, false)
 	case ipv6 && a.Has(false) && !ipv4:
-		rq.sockets.closeFamily(a, true)
+		r.sockets.closeFamily(a, true)
 	default:
-		rq.sockets.end(a, EndDeleted)
+		r.sockets.end(a, EndDeleted)
 	}
 }

@@ -67,34 +67,34 @@ var (
 	methodChannelBind      = method{true, handleChannelBind}
 )
 
-// begin makes rq the request m.
-func (rq *request) begin(m stun.Message, from *origin, s *state, now allocation.Time, wall time.Time) {
-	*rq = request{msg: m, from: from, now: now, wall: wall, state: s, allocation: s.table.Lookup(from.tuple)}
+// begin makes r the request m.
+func (r *request) begin(m stun.Message, from *origin, s *state, now allocation.Time, wall time.Time) {
+	*r = request{msg: m, from: from, now: now, wall: wall, state: s, allocation: s.table.Lookup(from.tuple)}
 }
 
 // answer runs a request through its method and builds the response at the end of
 // dst. errBudget says that there is to be none; every other outcome is a response,
 // whose code (0 for success) is returned.
-func (rq *request) answer(h *method, rs *stun.Builder, dst []byte) (stun.Code, error) {
-	err := rq.check(h)
+func (r *request) answer(h *method, rs *stun.Builder, dst []byte) (stun.Code, error) {
+	err := r.check(h)
 	if err == nil {
-		rs.Reset(dst, stun.NewMessageType(rq.msg.Method(), stun.ClassSuccess), rq.msg.TransactionID())
-		err = h.serve(rq, rs)
+		rs.Reset(dst, stun.NewMessageType(r.msg.Method(), stun.ClassSuccess), r.msg.TransactionID())
+		err = h.serve(r, rs)
 	}
-	if !rq.authenticated && !rq.nonceValid && rq.from.stream == nil &&
-		!rq.budget.spend(rq.from.tuple.Client.Addr(), rq.now) {
+	if !r.authenticated && !r.nonceValid && r.from.stream == nil &&
+		!r.budget.spend(r.from.tuple.Client.Addr(), r.now) {
 		return 0, errBudget
 	}
 	var c stun.Code
 	if err != nil {
 		c = code(err)
-		rq.buildError(rs, dst, c)
+		r.buildError(rs, dst, c)
 	}
 	rs.AddString(stun.AttrSoftware, software)
-	if rq.authenticated && c != stun.CodeStaleNonce {
-		rs.AddIntegrity(rq.verified.Key, rq.integrity)
+	if r.authenticated && c != stun.CodeStaleNonce {
+		rs.AddIntegrity(r.verified.Key, r.integrity)
 	}
-	if rq.msg.HasFingerprint() {
+	if r.msg.HasFingerprint() {
 		rs.AddFingerprint()
 	}
 	return c, nil
@@ -102,35 +102,35 @@ func (rq *request) answer(h *method, rs *stun.Builder, dst []byte) (stun.Code, e
 
 // check authenticates where the method asks for it, then looks for attributes
 // that are unknown here, in this order. RFC 8489 §6.3.
-func (rq *request) check(h *method) error {
+func (r *request) check(h *method) error {
 	if h.authenticated {
-		err := rq.authenticate()
-		rq.counters.authentication(rq.outcome(err))
+		err := r.authenticate()
+		r.counters.authentication(r.outcome(err))
 		if err != nil {
 			return err
 		}
 		// RFC 8656 §5: a 5-tuple's requests come from the user that allocated.
-		if rq.allocation != nil && rq.allocation.Owner() != rq.owner && rq.msg.Method() != stun.MethodAllocate {
+		if r.allocation != nil && r.allocation.Owner() != r.owner && r.msg.Method() != stun.MethodAllocate {
 			return errWrongCredentials
 		}
 	}
-	if rq.unknown = rq.msg.UnknownRequired(rq.unknown[:0], rq.known); len(rq.unknown) > 0 {
+	if r.unknown = r.msg.UnknownRequired(r.unknown[:0], r.known); len(r.unknown) > 0 {
 		return errUnknownAttribute
 	}
 	return nil
 }
 
 // buildError is the one place that writes error responses.
-func (rq *request) buildError(rs *stun.Builder, dst []byte, c stun.Code) {
-	rs.Reset(dst, stun.NewMessageType(rq.msg.Method(), stun.ClassError), rq.msg.TransactionID())
+func (r *request) buildError(rs *stun.Builder, dst []byte, c stun.Code) {
+	rs.Reset(dst, stun.NewMessageType(r.msg.Method(), stun.ClassError), r.msg.TransactionID())
 	rs.AddErrorCode(c)
 	switch c {
 	case stun.CodeUnauthenticated, stun.CodeStaleNonce: // RFC 8489 §9.2.4
-		rs.AddString(stun.AttrRealm, rq.realm)
-		rs.Add(stun.AttrNonce, rq.nonces.Append(&rq.nonceState, rq.nonceSpace[:0], rq.from.tuple.Client, rq.wall))
+		rs.AddString(stun.AttrRealm, r.realm)
+		rs.Add(stun.AttrNonce, r.nonces.Append(&r.nonceState, r.nonceSpace[:0], r.from.tuple.Client, r.wall))
 		rs.Add(stun.AttrPasswordAlgorithms, passwordAlgorithms)
 	case stun.CodeUnknownAttribute: // RFC 8489 §6.3.1
-		rs.AddUnknownAttributes(rq.unknown)
+		rs.AddUnknownAttributes(r.unknown)
 	}
 }
 

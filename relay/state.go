@@ -98,16 +98,16 @@ func (r EndReason) String() string {
 // lifetime is the time to expiry that a request is granted: between the default
 // and the maximum (RFC 8656 §7.2, §8.2), and no longer than the caps of
 // relay.lifetime.total and, with auth.expiry hard, the credential.
-func (rq *request) lifetime(created allocation.Time, credentialExpires int64) allocation.Duration {
-	granted := rq.defaultLifetime
-	if asked, err := rq.msg.Uint32(stun.AttrLifetime); err == nil {
-		granted = max(granted, min(allocation.Duration(asked)*allocation.Second, rq.maxLifetime))
+func (r *request) lifetime(created allocation.Time, credentialExpires int64) allocation.Duration {
+	granted := r.defaultLifetime
+	if asked, err := r.msg.Uint32(stun.AttrLifetime); err == nil {
+		granted = max(granted, min(allocation.Duration(asked)*allocation.Second, r.maxLifetime))
 	}
-	if rq.totalLifetime > 0 {
-		granted = min(granted, rq.totalLifetime-allocation.Duration(rq.now-created))
+	if r.totalLifetime > 0 {
+		granted = min(granted, r.totalLifetime-allocation.Duration(r.now-created))
 	}
-	if rq.expiry == ExpiryHard && credentialExpires > 0 {
-		granted = min(granted, allocation.Duration(credentialExpires-rq.wall.Unix())*allocation.Second)
+	if r.expiry == ExpiryHard && credentialExpires > 0 {
+		granted = min(granted, allocation.Duration(credentialExpires-r.wall.Unix())*allocation.Second)
 	}
 	return max(granted, allocation.Second)
 }

@@ -17,4 +17,4 @@ func NewTransactionID() TransactionID {
 }
 
 // String is the id in hexadecimal.
-func (id TransactionID) String() string { return hex.EncodeToString(id[:]) }
+func (t TransactionID) String() string { return hex.EncodeToString(t[:]) }

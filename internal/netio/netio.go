@@ -141,6 +141,7 @@ type Poller interface {
 	Wake()
 	// Counts are system calls and datagrams so far, for benchmarks and metrics.
 	Counts() Counts
+	// Close closes the poller and none of its sockets.
 	Close() error
 }
 

@@ -87,7 +87,8 @@ type Config struct {
 	// BacklogBytes and BacklogTime bound what is queued for a client on a stream, in size and age. If zero,
 	// 1 MiB and 500 ms.
 	BacklogBytes int
-	BacklogTime  time.Duration
+	// BacklogTime: see BacklogBytes.
+	BacklogTime time.Duration
 
 	// Network opens the sockets. If nil, the system's.
 	Network netio.Network

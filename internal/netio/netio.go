@@ -152,4 +152,3 @@ type Counts struct {
 	// or the system is not what it says.
 	Truncated uint64
 }
-

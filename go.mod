@@ -1,3 +1,5 @@
 module turnout
 
-go 1.26
+go 1.26.0
+
+require github.com/goccy/go-yaml v1.19.2

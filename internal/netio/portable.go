@@ -1,0 +1,4 @@
+package netio
+
+// Portable is the network over package net: one worker, one socket per address.
+func Portable() Network { panic("skeleton") }

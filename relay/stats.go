@@ -43,10 +43,16 @@ const (
 	numCounters            = counterRecvCalls + 4
 )
 
-// methods are those of which requests are counted.
-var methods = [...]stun.Method{
-	stun.MethodBinding, stun.MethodAllocate, stun.MethodRefresh,
-	stun.MethodCreatePermission, stun.MethodChannelBind,
+// methods are those of which requests are counted, with their names in metrics.
+var methods = [...]struct {
+	method stun.Method
+	name   string
+}{
+	{stun.MethodBinding, "binding"},
+	{stun.MethodAllocate, "allocate"},
+	{stun.MethodRefresh, "refresh"},
+	{stun.MethodCreatePermission, "create_permission"},
+	{stun.MethodChannelBind, "channel_bind"},
 }
 
 // transports are those between clients and server.
@@ -73,7 +79,7 @@ var outcomes = [...]stun.Code{
 
 func requestCounter(m stun.Method, c stun.Code) int {
 	for i := range methods {
-		if methods[i] != m {
+		if methods[i].method != m {
 			continue
 		}
 		for k := range outcomes {
@@ -129,7 +135,7 @@ func (s Stats) EachAuthentication(yield func(result string, n uint64)) {
 func (s Stats) EachRequest(yield func(method string, code int, n uint64)) {
 	for i, m := range methods {
 		for k, c := range outcomes {
-			yield(m.String(), int(c), s.counts[counterRequests+i*len(outcomes)+k])
+			yield(m.name, int(c), s.counts[counterRequests+i*len(outcomes)+k])
 		}
 	}
 }

@@ -21,6 +21,7 @@ var mayImport = map[string][]string{
 	"internal/offload":  {},
 	"internal/config":   {},
 	"internal/metrics":  {"relay", "allocation"},
+	"internal/admin":    {},
 	"internal/api":      {"auth", "auth/token", "auth/identity"},
 	"internal/archtest": {},
 	"internal/peertest": {},

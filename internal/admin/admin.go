@@ -1,0 +1,156 @@
+// Package admin serves the operator over HTTP: /metrics, /livez and /readyz.
+//
+// It asks for no password, so that a listener of all but these pages belongs on
+// loopback. There it refuses requests for other hosts' names: a web page whose
+// name was made to point at 127.0.0.1 reads nothing.
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+)
+
+// A Config describes a Server. Zero fields are defaults; Metrics and State are required.
+type Config struct {
+	Metrics http.Handler // answers /metrics
+	State   func() State // asked at each /readyz, from any goroutine
+	Names   []string     // host names besides localhost and the address itself that a loopback listener answers to
+	Logger  *slog.Logger // If nil, slog.Default.
+}
+
+// A State is what /readyz says.
+type State string
+
+const (
+	Starting State = "starting" // not listening yet: 503
+	Ready    State = "ok"       // takes new allocations: 200
+	Draining State = "draining" // takes no new allocations: 503
+)
+
+// A Server is one listener of the operator. Make it with New.
+type Server struct {
+	listener net.Listener
+	http     http.Server
+}
+
+// Bounds of a request and its answer. A scrape of a large relay takes well under a second.
+const (
+	headerTimeout = 5 * time.Second
+	readTimeout   = 10 * time.Second
+	writeTimeout  = 30 * time.Second
+	idleTimeout   = 2 * time.Minute // Prometheus scrapes at most every minute or so, on one connection
+	headerBytes   = 16 << 10
+)
+
+// New listens on addr. An error is the listener's: test for syscall.EADDRINUSE, EACCES and EADDRNOTAVAIL.
+func New(addr netip.AddrPort, c Config) (*Server, error) {
+	network := "tcp4"
+	if addr.Addr().Is6() {
+		network = "tcp6" // and so [::] is IPv6 alone, as every other listener of turnout
+	}
+	l, err := net.Listen(network, addr.String())
+	if err != nil {
+		return nil, err
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return &Server{
+		listener: l,
+		http: http.Server{
+			Handler:           Handler(addr.Addr(), c),
+			ReadHeaderTimeout: headerTimeout,
+			ReadTimeout:       readTimeout,
+			WriteTimeout:      writeTimeout,
+			IdleTimeout:       idleTimeout,
+			MaxHeaderBytes:    headerBytes,
+			ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
+		},
+	}, nil
+}
+
+// Addr is where the server listens, the port filled in.
+func (s *Server) Addr() netip.AddrPort {
+	return s.listener.Addr().(*net.TCPAddr).AddrPort()
+}
+
+// Serve answers until Shutdown or Close; it returns nil then.
+func (s *Server) Serve() error {
+	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Shutdown answers the requests under way, at most until ctx is done, and closes everything.
+func (s *Server) Shutdown(ctx context.Context) error {
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = s.http.Close()
+	}
+	_ = s.listener.Close() // closed already, unless the server never served
+	return err
+}
+
+// Handler answers what a listener on addr is asked.
+func Handler(addr netip.Addr, c Config) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", c.Metrics)
+	mux.HandleFunc("/livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, status{"ok"}) })
+	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
+		state := c.State()
+		code := http.StatusServiceUnavailable
+		if state == Ready {
+			code = http.StatusOK
+		}
+		answer(w, code, status{string(state)})
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		refuse(w, http.StatusNotFound, "NotFound", "There is nothing here. See /metrics, /livez and /readyz.")
+	})
+	return hostCheck(addr, c.Names, readOnly(mux))
+}
+
+// readOnly refuses what would change something.
+func readOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			refuse(w, http.StatusMethodNotAllowed, "MethodNotAllowed", "Only GET and HEAD are answered here.")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// A status is the answer of /livez and /readyz.
+type status struct {
+	Status string `json:"status"`
+}
+
+// answer writes JSON, which must not be cached: it is true now.
+func answer(w http.ResponseWriter, code int, body any) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(body) // the client is gone: nobody is left to tell
+}
+
+// refuse writes an error in the shape of every HTTP error of turnout.
+func refuse(w http.ResponseWriter, code int, name, message string) {
+	type detail struct {
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	}
+	answer(w, code, struct {
+		Error detail `json:"error"`
+	}{detail{name, message}})
+}

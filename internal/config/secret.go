@@ -1,0 +1,55 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+)
+
+// redacted stands wherever a secret would be shown.
+const redacted = "***"
+
+// A Secret is a secret or a password. Whatever prints, logs or encodes it
+// shows three stars; only Reveal gives the text.
+type Secret struct{ text string }
+
+// NewSecret makes a Secret of text.
+func NewSecret(text string) Secret { return Secret{text} }
+
+// Reveal is the secret itself, for the code that derives keys from it.
+func (s Secret) Reveal() string { return s.text }
+
+// Format writes three stars, whatever the verb.
+func (s Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
+
+func (s Secret) String() string { return redacted }
+
+// LogValue is three stars.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText writes three stars.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// UnmarshalText takes the text as it is.
+func (s *Secret) UnmarshalText(text []byte) error { s.text = string(text); return nil }
+
+// A SharedSecret is one entry of auth.secrets. In the file it is a string, or a mapping. After Load, Secret and ID are set.
+type SharedSecret struct {
+	// Names the secret in credentials: [a-z0-9-]{1,16}. If absent, it is made from a hash of the secret, so that it stays
+	// the same when secrets are added before it.
+	ID string `key:"id"`
+	// The secret itself.
+	Secret Secret `key:"secret"`
+	// File that holds it, in place of secret. A newline at its end is not part of it.
+	File string `key:"file"`
+}
+
+// UnmarshalText takes the text as the secret.
+func (s *SharedSecret) UnmarshalText(text []byte) error { return s.Secret.UnmarshalText(text) }
+
+// SecretID is the id of a secret that was given none: the same for the same secret, wherever it stands in the list.
+func SecretID(s Secret) string {
+	h := sha256.Sum256([]byte("turnout secret id\x00" + s.text))
+	return "k" + hex.EncodeToString(h[:4])
+}

@@ -1,0 +1,153 @@
+// Package metrics declares every metric of turnout, in this one file, and reads
+// them from the relay at each scrape. Nothing is counted here.
+//
+// Labels come from closed sets only: never a user, an address or a realm.
+package metrics
+
+import (
+	"runtime"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"turnout/allocation"
+	"turnout/relay"
+)
+
+// Build says which turnout runs.
+type Build struct {
+	Version  string // as v1.2.3; (devel) for one built from a working tree
+	Revision string // commit; empty where the build does not know it
+}
+
+// New makes a registry of turnout's metrics, and those of the Go runtime and the process.
+// Stats is called at every scrape, from any goroutine; false means that there is no relay to read yet.
+func New(build Build, stats func() (relay.Stats, bool)) *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		newCollector(build, func() (snapshot, bool) {
+			s, ok := stats()
+			return snapshot{s, s}, ok
+		}))
+	return r
+}
+
+// counted is what the relay counts by words of its own closed sets.
+type counted interface {
+	EachRequest(yield func(method string, code int, n uint64))
+	EachDrop(yield func(reason string, n uint64))
+	EachAuthentication(yield func(result string, n uint64))
+}
+
+// A snapshot is one reading of the relay.
+type snapshot struct {
+	relay.Stats
+	counted
+}
+
+// The metrics. Counters end in _total, units are the base ones.
+var (
+	buildInfo = describe("build_info", "1, with the version that runs.", "version", "revision", "goversion")
+
+	allocations    = describe("allocations", "Live allocations, by the transport of their client.", "transport")
+	started        = describe("allocations_started_total", "Allocations made.")
+	connections    = describe("client_connections", "Open client connections.")
+	ports          = describe("relay_ports", "Ports of all relay addresses together.")
+	portsInUse     = describe("relay_ports_in_use", "Ports of live allocations and reservations.")
+	draining       = describe("draining", "1 while new allocations are refused, else 0.")
+	requests       = describe("requests_total", "STUN requests answered, by the error code of the answer; 0 is success.", "method", "code")
+	authentication = describe("authentications_total", "Checks of long-term credentials, by how they ended.", "result")
+
+	packets = describe("relayed_packets_total", "Packets of application data: from_client and from_peer arrived, to_client and to_peer were sent.", "direction")
+	bytes   = describe("relayed_bytes_total", "Bytes of application data without any header, in the directions of relayed_packets_total.", "direction")
+	drops   = describe("drops_total", "Packets that were not relayed or answered, by reason.", "reason")
+	panics  = describe("panics_total", "Panics in packet handlers; each is logged and is a fault of turnout.")
+
+	recvCalls     = describe("receive_calls_total", "System calls that read datagrams.")
+	recvDatagrams = describe("received_datagrams_total", "Datagrams read, of every kind.")
+	sendCalls     = describe("send_calls_total", "System calls that sent datagrams.")
+	sendDatagrams = describe("sent_datagrams_total", "Datagrams sent, of every kind.")
+)
+
+var all []*prometheus.Desc
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	d := prometheus.NewDesc("turnout_"+name, help, labels, nil)
+	all = append(all, d)
+	return d
+}
+
+// A collector gives the metrics of one reading at each scrape. Safe for concurrent use.
+type collector struct {
+	build Build
+	read  func() (snapshot, bool)
+}
+
+func newCollector(build Build, read func() (snapshot, bool)) *collector {
+	return &collector{build, read}
+}
+
+// Describe tells every metric there can be.
+func (c *collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range all {
+		ch <- d
+	}
+}
+
+// Collect reads the relay once.
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	send := func(d *prometheus.Desc, t prometheus.ValueType, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, t, v, labels...)
+	}
+	gauge := func(d *prometheus.Desc, v int, labels ...string) {
+		send(d, prometheus.GaugeValue, float64(v), labels...)
+	}
+	counter := func(d *prometheus.Desc, v uint64, labels ...string) {
+		send(d, prometheus.CounterValue, float64(v), labels...)
+	}
+	gauge(buildInfo, 1, c.build.Version, c.build.Revision, runtime.Version())
+	s, ok := c.read()
+	if !ok {
+		return
+	}
+	for _, t := range []allocation.Transport{allocation.UDP, allocation.TCP} {
+		gauge(allocations, s.AllocationsBy[t], transportName(t)) // zeros too, so that a rate has a start
+	}
+	counter(started, s.AllocationsTotal)
+	gauge(connections, s.Streams)
+	gauge(ports, s.Ports)
+	gauge(portsInUse, s.PortsInUse)
+	gauge(draining, boolean(s.Draining))
+	for _, d := range []struct {
+		direction string
+		of        relay.Traffic
+	}{{"from_client", s.FromClients}, {"to_client", s.ToClients}, {"from_peer", s.FromPeers}, {"to_peer", s.ToPeers}} {
+		counter(packets, d.of.Packets, d.direction)
+		counter(bytes, d.of.Bytes, d.direction)
+	}
+	counter(panics, s.Panics)
+	counter(recvCalls, s.RecvCalls)
+	counter(recvDatagrams, s.RecvDatagrams)
+	counter(sendCalls, s.SendCalls)
+	counter(sendDatagrams, s.SendDatagrams)
+	s.counted.EachRequest(func(method string, code int, n uint64) {
+		counter(requests, n, method, strconv.Itoa(code))
+	})
+	s.counted.EachDrop(func(reason string, n uint64) { counter(drops, n, reason) })
+	s.counted.EachAuthentication(func(result string, n uint64) { counter(authentication, n, result) })
+}
+
+func transportName(t allocation.Transport) string {
+	if t == allocation.TCP {
+		return "tcp"
+	}
+	return "udp"
+}
+
+func boolean(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

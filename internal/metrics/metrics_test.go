@@ -1,0 +1,138 @@
+package metrics
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"turnout/allocation"
+	"turnout/relay"
+)
+
+// words is what a relay would count.
+type words struct{}
+
+func (words) EachRequest(yield func(method string, code int, n uint64)) {
+	yield("allocate", 0, 7)
+	yield("allocate", 401, 8)
+}
+
+func (words) EachDrop(yield func(reason string, n uint64)) { yield("no_permission", 3) }
+
+func (words) EachAuthentication(yield func(result string, n uint64)) { yield("ok", 4) }
+
+func example() *collector {
+	return newCollector(Build{Version: "v1.2.3", Revision: "abc"}, func() (snapshot, bool) {
+		return snapshot{relay.Stats{
+			Allocations:      3,
+			AllocationsBy:    map[allocation.Transport]int{allocation.UDP: 2, allocation.TCP: 1},
+			AllocationsTotal: 10,
+			FromClients:      relay.Traffic{Packets: 11, Bytes: 12}, ToClients: relay.Traffic{Packets: 13, Bytes: 14},
+			FromPeers: relay.Traffic{Packets: 15, Bytes: 16}, ToPeers: relay.Traffic{Packets: 17, Bytes: 18},
+			PortsInUse: 19, Ports: 20, Panics: 21, RecvCalls: 22, RecvDatagrams: 23, SendCalls: 24, SendDatagrams: 25,
+			Streams: 26, Draining: true,
+		}, words{}}, true
+	})
+}
+
+func TestLint(t *testing.T) {
+	t.Parallel()
+	problems, err := testutil.CollectAndLint(example())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+}
+
+// TestValues compares every value, so that no field is read into another's metric.
+func TestValues(t *testing.T) {
+	t.Parallel()
+	const want = `
+turnout_allocations{transport="tcp"} 1
+turnout_allocations{transport="udp"} 2
+turnout_allocations_started_total 10
+turnout_authentications_total{result="ok"} 4
+turnout_client_connections 26
+turnout_draining 1
+turnout_drops_total{reason="no_permission"} 3
+turnout_panics_total 21
+turnout_receive_calls_total 22
+turnout_received_datagrams_total 23
+turnout_relay_ports 20
+turnout_relay_ports_in_use 19
+turnout_relayed_bytes_total{direction="from_client"} 12
+turnout_relayed_bytes_total{direction="from_peer"} 16
+turnout_relayed_bytes_total{direction="to_client"} 14
+turnout_relayed_bytes_total{direction="to_peer"} 18
+turnout_relayed_packets_total{direction="from_client"} 11
+turnout_relayed_packets_total{direction="from_peer"} 15
+turnout_relayed_packets_total{direction="to_client"} 13
+turnout_relayed_packets_total{direction="to_peer"} 17
+turnout_requests_total{code="0",method="allocate"} 7
+turnout_requests_total{code="401",method="allocate"} 8
+turnout_send_calls_total 24
+turnout_sent_datagrams_total 25
+`
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(example())
+	w := httptest.NewRecorder()
+	promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	got := w.Body.String()
+	var lines []string
+	for line := range strings.Lines(got) {
+		if !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "turnout_build_info") {
+			lines = append(lines, line)
+		}
+	}
+	if got := "\n" + strings.Join(lines, ""); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	for line := range strings.Lines(got) {
+		if strings.HasPrefix(line, "turnout_build_info") && !strings.Contains(line, `revision="abc",version="v1.2.3"`) {
+			t.Errorf("%s", line)
+		}
+	}
+	// Every declared metric has a value above.
+	if n := testutil.CollectAndCount(example()); n != len(lines)+1 {
+		t.Errorf("%d metrics, %d lines", n, len(lines))
+	}
+	for _, d := range all {
+		name := d.String()
+		name = name[strings.Index(name, `"`)+1:]
+		name = name[:strings.Index(name, `"`)]
+		if !strings.Contains(got, "\n"+name) && !strings.HasPrefix(got, "# HELP "+name) {
+			t.Errorf("%s is declared and never collected", name)
+		}
+	}
+}
+
+// TestBeforeTheRelay scrapes while there is nothing to read.
+func TestBeforeTheRelay(t *testing.T) {
+	t.Parallel()
+	r := New(Build{Version: "v1.2.3"}, func() (relay.Stats, bool) { return relay.Stats{}, false })
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, f := range families {
+		names = append(names, f.GetName())
+	}
+	shown := strings.Join(names, " ")
+	for _, want := range []string{"turnout_build_info", "go_goroutines", "process_"} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("no %s in %s", want, shown)
+		}
+	}
+	if strings.Contains(shown, "turnout_allocations") {
+		t.Error("metrics of a relay that is not there")
+	}
+}
+
+var _ prometheus.Collector = (*collector)(nil)

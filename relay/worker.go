@@ -98,7 +98,7 @@ func (w *worker) patience(pending bool) time.Duration {
 	if next == 0 {
 		return -1
 	}
-	return max(0, time.Duration(next-allocation.Time(time.Since(w.start))))
+	return max(0, time.Duration(next-w.now)) // a round's length late at the most
 }
 
 // readClock is the round's one clock read: monotonic and wall time.

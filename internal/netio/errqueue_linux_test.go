@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // deadPort is where nobody listens: discard, which no system offers any more.
@@ -130,6 +132,33 @@ func TestListenerHasNoErrors(t *testing.T) {
 		}
 		if events, err := p.Wait(0); err != nil || len(events) != 0 {
 			t.Errorf("events %+v, %v", events, err)
+		}
+	})
+}
+
+// Where the receive buffer is full, the kernel cannot queue an ICMP error, but reports that there is one until somebody asks
+// for it. RecvErrors does: the worker would never sleep again.
+func TestErrorWithoutEntry(t *testing.T) {
+	t.Parallel()
+	forBothFamilies(t, func(t *testing.T, loopback netip.Addr) {
+		p, relay, peer := linuxPoller(t), linuxRelay(t, loopback), linuxRelay(t, loopback)
+		if err := unix.SetsockoptInt(relay.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 1); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Add(relay, 5); err != nil {
+			t.Fatal(err)
+		}
+		for range 64 {
+			sendOne(t, p, peer, relay, "more than fits")
+		}
+		p.Send([]Out{{Socket: relay, Dst: unreachable(loopback).Peer}})
+		for _, want := range []Event{{5, true, true}, {5, true, false}} {
+			if events, err := p.Wait(0); err != nil || len(events) != 1 || events[0] != want {
+				t.Fatalf("events %+v, %v, want %+v", events, err, want)
+			}
+			if e := p.RecvErrors(relay); len(e) != 0 {
+				t.Errorf("errors %+v: the queue was not full", e)
+			}
 		}
 	})
 }

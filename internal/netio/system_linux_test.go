@@ -127,7 +127,7 @@ const childOf = "TURNOUT_TEST_CHILD_OF"
 func rerun(t *testing.T, attributes *syscall.SysProcAttr, env ...string) (string, error) {
 	t.Helper()
 	c := exec.Command(os.Args[0], "-test.run=^"+strings.ReplaceAll(t.Name(), "/", "$/^")+"$", "-test.v", "-test.timeout=60s")
-	c.Env = append(append(os.Environ(), childOf+"="+t.Name()), env...)
+	c.Env = append(append(os.Environ(), childOf+"="+t.Name(), "GORACE=atexit_sleep_ms=0"), env...)
 	c.SysProcAttr = attributes
 	out, err := c.CombinedOutput()
 	return string(out), err
@@ -143,6 +143,7 @@ func inNamespace(t *testing.T) bool {
 		setLoopback(t, 1500)
 		return true
 	}
+	t.Parallel()
 	attributes := &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
 	if os.Geteuid() != 0 {
 		attributes.Cloneflags |= unix.CLONE_NEWUSER

@@ -26,7 +26,7 @@ func TestNewPortsRefusesNonsense(t *testing.T) {
 		{"wildcard twice", []RelayAddress{{Bind: a("0.0.0.0"), External: a("192.0.2.7")}, {Bind: a("0.0.0.0"), External: a("192.0.2.8")}}, 1, 9, "twice"},
 		{"wildcard alone", []RelayAddress{{Bind: a("0.0.0.0")}}, 1, 9, "needs an external"},
 		{"mixed", []RelayAddress{{Bind: ipv4Other, External: ipv6Relay}}, 1, 9, "family"},
-		{"mapped", []RelayAddress{{Bind: a("::ffff:192.0.2.1")}}, 1, 9, "::ffff:"},
+		{"mapped", []RelayAddress{{Bind: a("::ffff:192.0.2.1")}}, 1, 9, "mapped into IPv6"},
 		{"zone", []RelayAddress{{Bind: a("fe80::1%eth0")}}, 1, 9, "zone"},
 		{"many", make([]RelayAddress, 1<<16+1), 1, 9, "65,536"},
 	} {

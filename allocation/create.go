@@ -88,28 +88,3 @@ func (t *Table) setPlace(a *Allocation, f family, at place) {
 	r.bound = endpointOf(address.Bind, at.port)
 	t.byRelayed[at] = a.ref()
 }
-
-// Rebind takes another port for a family after the operating system refused the first one (another process holds it).
-// The refused port stays out of the pool for [PortRefusal]. A port asked for with EVEN-PORT is even again, and a
-// reservation that is still open moves to the port after the new one under the same token. Permissions and channels stay.
-//
-// Errors, which leave the allocation as it was: ErrCapacity; ErrFamily if the allocation does not have the family;
-// ErrReservation if the port was taken by RESERVATION-TOKEN, since another port is not what the client asked for.
-func (t *Table) Rebind(a *Allocation, ipv6 bool, now Time) error {
-	f := family(index(ipv6) + 1)
-	if !a.has(f) {
-		return ErrFamily
-	}
-	old := a.relayed[f.index()].place
-	if a.claimed {
-		t.ports.refuse(old)
-		return ErrReservation
-	}
-	at, err := t.ports.retake(old, a.evenPort, a.token, a.owner, now)
-	if err != nil {
-		return err
-	}
-	delete(t.byRelayed, old)
-	t.setPlace(a, f, at)
-	return nil
-}

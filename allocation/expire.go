@@ -1,7 +1,8 @@
 package allocation
 
-// Refresh sets the time to expiry of the named families that the allocation has (RFC 8656 §8.2). A lifetime of 0 ends
-// them at the next Expire; a Refresh request with lifetime 0 is a Delete or a Drop.
+// Refresh sets the time to expiry of the named families that the allocation has (RFC 8656 §8.2). One that has expired
+// but that Expire has not told of lives again. A lifetime of 0 ends them at an Expire to come; a Refresh request with
+// lifetime 0 is a Delete or a Drop.
 func (t *Table) Refresh(a *Allocation, ipv4, ipv6 bool, lifetime Duration, now Time) {
 	for i, named := range [2]bool{ipv4, ipv6} {
 		if named && a.relayed[i].has {

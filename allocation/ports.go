@@ -30,7 +30,7 @@ type Ports struct {
 	// Guarded by mu, as are the pools' own guarded fields.
 	mu           sync.Mutex
 	entropy      entropy
-	candidates   []*pool // scratch of choose
+	candidates   []*pool // scratch of chooseLocked
 	reservations reservations
 }
 
@@ -76,7 +76,7 @@ func (p *Ports) admit(a RelayAddress) error {
 	case !a.Bind.IsValid():
 		return errors.New("missing")
 	case a.Bind.Is4In6() || a.External.Is4In6():
-		return errors.New("IPv4 is written without ::ffff:")
+		return errors.New("an IPv4 address mapped into IPv6")
 	case a.Bind.Zone() != "" || a.External.Zone() != "":
 		return errors.New("an address with a zone cannot be told to peers")
 	case a.External.IsUnspecified():

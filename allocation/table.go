@@ -21,7 +21,7 @@ const (
 
 // A Table holds one worker's allocations. Only that worker may call its methods and those of its allocations.
 //
-// The times that it is given may not run backwards by more than the caller can bear: expiry follows them.
+// Times come from one monotonic clock. A time before one that was given earlier does no harm: things end later then.
 type Table struct {
 	// Immutable after NewTable.
 	worker         int

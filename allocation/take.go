@@ -90,33 +90,3 @@ func (r *Request) need(index int) need {
 }
 
 func (t *taken) put(f family, at place) { t.at[f.index()], t.has[f.index()] = at, true }
-
-// retake takes a port in place of old, of the same relay address if it has one. If token still reserves the port after
-// old, it reserves the one after the new port from then on. On error everything is as before, but old will stay out
-// of the pool after its release.
-func (p *Ports) retake(old place, even bool, token [8]byte, owner [16]byte, now Time) (at place, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.expireLocked(now)
-	q := p.pools[old.pool]
-	q.at(old.port).refuse = true
-	r, pair := p.reservations.byToken[token]
-	pair = pair && r.at == (place{old.pool, old.port + 1})
-	at, ok := p.chooseLocked(need{family: q.family, prefer: q.address.External, even: even, pair: pair})
-	if !ok {
-		return old, ErrCapacity
-	}
-	if pair {
-		p.cancelLocked(token)
-		p.reserveAsLocked(token, at, owner, now)
-	}
-	q.release(old.port)
-	return at, nil
-}
-
-// refuse keeps the port of an allocation out of the pool after its release.
-func (p *Ports) refuse(at place) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.pools[at.pool].at(at.port).refuse = true
-}

@@ -1,0 +1,117 @@
+package allocation
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+)
+
+// compare asks the table all that can be asked.
+func (d *driver) compare() {
+	d.t.Helper()
+	if err := d.table.Check(); err != nil {
+		d.failf("check: %v", err)
+	}
+	if d.table.Len() != len(d.model.allocations) || d.table.ledger.Total() != len(d.model.allocations) {
+		d.failf("%d allocations, %d in the ledger, want %d", d.table.Len(), d.table.ledger.Total(), len(d.model.allocations))
+	}
+	for ft, m := range d.model.allocations {
+		a := d.table.Lookup(ft)
+		if a == nil || a != d.table.LookupID(m.id) || a.FiveTuple() != ft || d.table.Subject(a) != m.Subject {
+			d.failf("%v: found %v", ft, a)
+		}
+		for i, at := range m.relayed {
+			if a.Has(i == 1) != at.IsValid() || a.Relayed(i == 1) != at {
+				d.failf("%v: relayed address %v, want %v", ft, a.Relayed(i == 1), at)
+			}
+			if at.IsValid() && (d.table.LookupRelayed(at) != a || !d.model.ports.Live(at) || !d.model.ports.Live(a.Bound(i == 1)) || a.Expires(i == 1) != m.expires[i]) {
+				d.failf("%v: relayed address %v is not live", ft, at)
+			}
+		}
+		for _, peer := range modelPeers {
+			ok, restricted := d.table.Permitted(a, peer, d.now)
+			if wok, wr := m.permitted(peer, d.now); ok != wok || restricted != wr {
+				d.failf("%v: %v permitted %v %v, want %v %v", ft, peer, ok, restricted, wok, wr)
+			}
+		}
+		d.compareChannels(a, m)
+	}
+}
+
+func (d *driver) compareChannels(a *Allocation, m *modelAllocation) {
+	d.t.Helper()
+	byPeer := make(map[netip.AddrPort]ChannelNumber)
+	for n := minChannel; n < minChannel+3; n++ {
+		c, bound := m.channels[n]
+		live := bound && d.now < c.until && m.lives(c.peer.Addr(), d.now)
+		peer, permitted, ok := d.table.Peer(a, n, d.now)
+		if want, _ := m.permitted(c.peer.Addr(), d.now); ok != live || ok && (peer != c.peer || permitted != want) {
+			d.failf("channel %#x: %v %v %v, want %v %v", n, peer, permitted, ok, c.peer, live)
+		}
+		if live {
+			byPeer[c.peer] = n
+		}
+	}
+	for _, addr := range modelPeers {
+		for port := range uint16(2) {
+			peer := netip.AddrPortFrom(addr, port)
+			if n, ok := d.table.Channel(a, peer, d.now); n != byPeer[peer] || ok != (n != 0) {
+				d.failf("peer %v: channel %#x, want %#x", peer, n, byPeer[peer])
+			}
+		}
+	}
+}
+
+// finish empties the table and looks for what was left behind.
+func (d *driver) finish() {
+	for a := range d.table.All() {
+		d.table.Delete(a)
+	}
+	clear(d.model.allocations)
+	d.compare()
+	p := d.table.ports
+	p.Expire(d.now)
+	p.Expire(d.now.add(PortCooldown + ReservationHold))
+	if p.InUse() != 0 || d.table.Next() != 0 || len(d.table.ledger.index) != 0 {
+		d.failf("left behind: %d ports, %d names, next %d", p.InUse(), len(d.table.ledger.index), d.table.Next())
+	}
+	for _, q := range p.pools {
+		if q.freeLen() != len(q.ports) {
+			d.failf("%v: %d ports are free of %d", q.address.Bind, q.freeLen(), len(q.ports))
+		}
+	}
+}
+
+func TestTableFollowsModel(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	for i := range uint64(40) {
+		data := make([]byte, 12000)
+		var key [32]byte
+		binary.LittleEndian.PutUint64(key[:], seed)
+		binary.LittleEndian.PutUint64(key[8:], i)
+		rand.NewChaCha8(key).Read(data)
+		d := newDriver(t, data)
+		for len(d.bytes) > 0 {
+			d.step()
+		}
+		d.finish()
+	}
+}
+
+func FuzzTable(f *testing.F) {
+	for seed := range byte(8) {
+		data := make([]byte, 400)
+		rand.NewChaCha8([32]byte{seed}).Read(data)
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		d := newDriver(t, data[:min(len(data), 4000)])
+		for len(d.bytes) > 0 {
+			d.step()
+		}
+		d.finish()
+	})
+}

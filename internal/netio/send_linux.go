@@ -96,7 +96,7 @@ func (s *socket) toggles(o *Out) bool { return o.DF && s.family == unix.AF_INET 
 // prepare makes message n of the batch: references to the parts of o, its destination, and control data where it is needed.
 func (x *sender) prepare(n int, s *socket, o *Out) unix.Errno {
 	h := &x.headers[n].Hdr
-	if !x.names[n].put(s.family, o.Dst, s.scope) {
+	if !x.names[n].put(s.family, o.Dst) {
 		return unix.EAFNOSUPPORT
 	}
 	h.Namelen = sockaddrLen(s.family)

@@ -13,7 +13,8 @@ const sendBatch = 64
 // outIovecs are a datagram's parts: header, payload, padding.
 const outIovecs = 3
 
-// A sender is a poller's memory for Send.
+// A sender is a poller's memory for Send. Its iovecs go on referring to the last batch's parts, which therefore are not
+// collected before the next one; nothing reads them.
 type sender struct {
 	messages
 	index    [sendBatch]int // of the Out in each message

@@ -117,6 +117,19 @@ func TestReceiveBesidePendingError(t *testing.T) {
 	})
 }
 
+// One poller reads the errors of both families, which differ in length.
+func TestErrorsOfBothFamilies(t *testing.T) {
+	t.Parallel()
+	p := linuxPoller(t)
+	for _, loopback := range []netip.Addr{linuxLoopback4, linuxLoopback6, linuxLoopback4, linuxLoopback6} {
+		relay, dead := linuxRelay(t, loopback), unreachable(loopback)
+		p.Send([]Out{{Socket: relay, Dst: dead.Peer}})
+		if e := p.RecvErrors(relay); len(e) != 1 || e[0] != dead {
+			t.Errorf("errors %+v, want %+v", e, dead)
+		}
+	}
+}
+
 // Sockets for clients ask for no errors: whoever sends requests from a port he closes would make work.
 func TestListenerHasNoErrors(t *testing.T) {
 	t.Parallel()

@@ -23,7 +23,7 @@ func rawSocket(t *testing.T, protocol int) int {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { unix.Close(fd) })
-	timeout := unix.Timeval{Sec: int64(linuxPatience.Seconds())}
+	timeout := unix.NsecToTimeval(linuxPatience.Nanoseconds())
 	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout); err != nil {
 		t.Fatal(err)
 	}
@@ -193,8 +193,18 @@ func TestSendBufferFull(t *testing.T) {
 	if got := payloads(receiveAll(t, to, 100)); !slices.Equal(got, want) {
 		t.Errorf("received %q", got)
 	}
-	if f := p.Send(outs[1:2]); len(f) != 0 {
-		t.Errorf("afterwards: %v", f)
+
+	// One call tells that the buffer is full; the rest is not tried.
+	var more []Out
+	for i := range 10 {
+		more = append(more, Out{Socket: stuck, Dst: nowhere, Payload: make([]byte, 1000), DF: i%2 == 0})
+	}
+	calls := p.Counts().SendCalls
+	if f := p.Send(more); len(f) != len(more) {
+		t.Errorf("%d failures of %d", len(f), len(more))
+	}
+	if n := p.Counts().SendCalls - calls; n != 1 {
+		t.Errorf("%d system calls on a full socket", n)
 	}
 }
 

@@ -13,7 +13,8 @@ const sendBatch = 64
 // outIovecs are a datagram's parts: header, payload, padding.
 const outIovecs = 3
 
-// A sender is a poller's memory for Send.
+// A sender is a poller's memory for Send. Its iovecs go on referring to the last batch's parts, which therefore are not
+// collected before the next one; nothing reads them.
 type sender struct {
 	messages
 	index    [sendBatch]int // of the Out in each message
@@ -96,7 +97,7 @@ func (s *socket) toggles(o *Out) bool { return o.DF && s.family == unix.AF_INET 
 // prepare makes message n of the batch: references to the parts of o, its destination, and control data where it is needed.
 func (x *sender) prepare(n int, s *socket, o *Out) unix.Errno {
 	h := &x.headers[n].Hdr
-	if !x.names[n].put(s.family, o.Dst, s.scope) {
+	if !x.names[n].put(s.family, o.Dst) {
 		return unix.EAFNOSUPPORT
 	}
 	h.Namelen = sockaddrLen(s.family)

@@ -280,6 +280,52 @@ func TestSendReferencesPayload(t *testing.T) {
 	}
 }
 
+// The kernel shortens lengths in what it received into. The next datagram, of another socket, has all the room again.
+func TestSlotServesAllSockets(t *testing.T) {
+	t.Parallel()
+	p := linuxPoller(t)
+	for range 2 {
+		for _, c := range []struct {
+			to       Socket
+			loopback netip.Addr
+		}{
+			{linuxRelay(t, linuxLoopback4), linuxLoopback4},
+			{linuxGroup(t, netip.IPv6Unspecified(), 1)[0], linuxLoopback6},
+			{linuxRelay(t, linuxLoopback6), linuxLoopback6},
+			{linuxGroup(t, netip.IPv4Unspecified(), 1)[0], linuxLoopback4},
+		} {
+			from := linuxRelay(t, c.loopback)
+			to := netip.AddrPortFrom(c.loopback, c.to.Local().Port())
+			if f := p.Send([]Out{{Socket: from, Dst: to, TOS: 0x2e, Payload: []byte("x")}}); len(f) != 0 {
+				t.Fatal(f[0].Err)
+			}
+			packets, err := p.Recv(c.to, 1)
+			if err != nil || len(packets) != 1 {
+				t.Fatalf("%d packets, %v", len(packets), err)
+			}
+			if got := packets[0]; got.Addr != from.Local() || got.Local != to || got.TOS != 0x2e {
+				t.Errorf("received from %v at %v with type of service %#x, want %v and %v", got.Addr, got.Local, got.TOS, from.Local(), to)
+			}
+			p.EndRound()
+		}
+	}
+}
+
+// The socket's option is back as it was, or ICMP errors would be treated differently after a datagram with DF.
+func TestDontFragmentIsTakenBack(t *testing.T) {
+	t.Parallel()
+	p, from, to := linuxPoller(t), linuxRelay(t, linuxLoopback4), linuxRelay(t, linuxLoopback4)
+	for _, outs := range [][]Out{nil, {{Socket: from, Dst: to.Local(), DF: true}}} {
+		if f := p.Send(outs); len(f) != 0 {
+			t.Fatal(f[0].Err)
+		}
+		mode, err := unix.GetsockoptInt(from.fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER)
+		if err != nil || mode != unix.IP_PMTUDISC_OMIT {
+			t.Errorf("after %d datagrams with DF: IP_MTU_DISCOVER is %d, %v", len(outs), mode, err)
+		}
+	}
+}
+
 func TestSendErrors(t *testing.T) {
 	t.Parallel()
 	for errno, want := range map[unix.Errno]error{

@@ -13,9 +13,10 @@ import (
 // bytes.
 type sockaddr unix.RawSockaddrInet6
 
-// put stores an address for a socket of the given family and scope, and reports whether the address is of that family.
-// An IPv4 address mapped into IPv6 is of neither: policy has been decided on the plain form.
-func (a *sockaddr) put(family int, addr netip.AddrPort, scope uint32) bool {
+// put stores an address for a socket of the given family, and reports whether the address is of that family. An IPv4
+// address mapped into IPv6 is of neither: policy has been decided on the plain form. Zones are left out: a socket that is
+// bound to a link-local address sends by the interface of that.
+func (a *sockaddr) put(family int, addr netip.AddrPort) bool {
 	ip := addr.Addr()
 	switch {
 	case family == unix.AF_INET && ip.Is4():
@@ -30,9 +31,6 @@ func (a *sockaddr) put(family int, addr netip.AddrPort, scope uint32) bool {
 		a.Addr = ip.As16()
 		putPort(&a.Port, addr.Port())
 		a.Scope_id = 0
-		if ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast() {
-			a.Scope_id = scope
-		}
 		return true
 	}
 	return false

@@ -27,9 +27,8 @@ type socket struct {
 	// Immutable after openUDP.
 	family   int
 	local    netip.AddrPort
-	wildcard bool   // bound to every address: datagrams come with theirs
-	scope    uint32 // interface of a link-local address
-	resting  int    // IP_MTU_DISCOVER between datagrams that set DF
+	wildcard bool // bound to every address: datagrams come with theirs
+	resting  int  // IP_MTU_DISCOVER between datagrams that set DF
 
 	// Owned by the poller's goroutine.
 	fd     int     // -1 once closed
@@ -63,9 +62,6 @@ func openUnbound(addr netip.AddrPort, u use) (*socket, error) {
 		s.family = unix.AF_INET6
 	}
 	var err error
-	if s.scope, err = scopeID(addr.Addr()); err != nil {
-		return nil, openFailed("listen udp", addr, err)
-	}
 	s.fd, err = unix.Socket(s.family, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, openFailed("listen udp", addr, os.NewSyscallError("socket", err))
@@ -172,7 +168,11 @@ func (s *socket) bind(addr netip.AddrPort) error {
 	if s.family == unix.AF_INET {
 		to = &unix.SockaddrInet4{Addr: ip.As4(), Port: int(addr.Port())}
 	} else {
-		to = &unix.SockaddrInet6{Addr: ip.As16(), Port: int(addr.Port()), ZoneId: s.scope}
+		scope, err := scopeID(ip)
+		if err != nil {
+			return err
+		}
+		to = &unix.SockaddrInet6{Addr: ip.As16(), Port: int(addr.Port()), ZoneId: scope}
 	}
 	if err := unix.Bind(s.fd, to); err != nil {
 		return os.NewSyscallError("bind", err)

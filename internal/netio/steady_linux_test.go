@@ -1,11 +1,14 @@
 package netio
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"os"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // These tests count what the whole process does, so that they are not parallel.
@@ -128,6 +131,30 @@ func TestDescriptorsAreClosed(t *testing.T) {
 	before := descriptors(t)
 	for range 20 {
 		use()
+	}
+	if after := descriptors(t); after != before {
+		t.Errorf("%d descriptors open before, %d after", before, after)
+	}
+}
+
+// Where descriptors run out in the middle of a group, the part of it that was bound is closed.
+func TestTooManyFiles(t *testing.T) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	before := descriptors(t)
+	low := limit
+	low.Cur = uint64(before + 10)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &low); err != nil {
+		t.Fatal(err)
+	}
+	_, err := System().ListenUDP(netip.AddrPortFrom(linuxLoopback4, 0), before+20)
+	if restored := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); restored != nil {
+		t.Fatal(restored)
+	}
+	if !errors.Is(err, ErrTooManyFiles) {
+		t.Errorf("ListenUDP: %v", err)
 	}
 	if after := descriptors(t); after != before {
 		t.Errorf("%d descriptors open before, %d after", before, after)

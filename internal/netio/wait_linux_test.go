@@ -1,12 +1,15 @@
 package netio
 
 import (
+	"encoding/binary"
 	"errors"
 	"math"
 	"net"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // No Wake from any number of goroutines is lost: what was posted before it is seen after the Wait it ends.
@@ -61,6 +64,10 @@ func TestWakeOnce(t *testing.T) {
 				t.Fatalf("Wait(%v): events %+v, %v", timeout, events, err)
 			}
 		}
+	}
+	written := make([]byte, 8)
+	if _, err := unix.Read(p.eventfd, written); err != nil || binary.NativeEndian.Uint64(written) != 3 {
+		t.Errorf("6 times Wake, 3 of them pending already: %v written, %v", written, err)
 	}
 	p.Wake()
 	if err := p.Close(); err != nil {

@@ -36,6 +36,7 @@ type worker struct {
 	state
 	now     allocation.Time // read once a round
 	wall    time.Time
+	tidied  allocation.Time // when the ports were last looked through
 	links   []link // by the allocation's index
 	arena   arena
 	outs    []netio.Out
@@ -189,6 +190,10 @@ func (w *worker) serveInbox() (pending bool) {
 func (w *worker) expire() {
 	if next := w.table.Next(); next != 0 && next <= w.now {
 		w.table.Expire(w.now, w.onEnded)
+	}
+	if w.now >= w.tidied+allocation.Time(allocation.Second) {
+		w.tidied = w.now
+		w.ports.Expire(w.now) // reservations that nobody came for
 	}
 }
 

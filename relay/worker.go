@@ -37,7 +37,7 @@ type worker struct {
 	now     allocation.Time // read once a round
 	wall    time.Time
 	tidied  allocation.Time // when the ports were last looked through
-	links   []link // by the allocation's index
+	links   []link          // by the allocation's index
 	arena   arena
 	outs    []netio.Out
 	sent    []delivery // beside outs: what each one was

@@ -1,6 +1,7 @@
 package archtest
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // theTwo are the commands that a newcomer needs.
@@ -122,7 +124,9 @@ func checkHelp(t *testing.T, binary string, arguments []string) {
 	if n < 0 {
 		n = len(arguments)
 	}
-	out, err := exec.Command(binary, append(slices.Clone(arguments[:n]), "--help")...).CombinedOutput()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // help that serves instead would go on for ever
+	defer cancel()
+	out, err := exec.CommandContext(ctx, binary, append(slices.Clone(arguments[:n]), "--help")...).CombinedOutput()
 	if err != nil {
 		t.Errorf("README.md: turnout %s: %v\n%s", strings.Join(arguments, " "), err, out)
 	}

@@ -197,3 +197,18 @@ func TestExpireMany(t *testing.T) {
 		t.Errorf("%d ended", len(seen))
 	}
 }
+
+// 0 says that there is nothing to do, so that something at time 0 is told as 1.
+func TestNextAtTimeZero(t *testing.T) {
+	t.Parallel()
+	table := newTable(t, 50000, 50009)
+	mustCreate(t, table, 1, single(), Time(-600*Second))
+	table.Expire(-1, nil)
+	if next := table.Next(); next != 1 || table.Len() != 1 {
+		t.Errorf("next %d, %d allocations", next, table.Len())
+	}
+	table.Expire(1, nil)
+	if table.Next() != 0 || table.Len() != 0 {
+		t.Errorf("next %d, %d allocations", table.Next(), table.Len())
+	}
+}

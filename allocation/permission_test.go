@@ -134,3 +134,19 @@ func TestCanPermit(t *testing.T) {
 		}
 	}
 }
+
+func TestPermissionSlotsRunOut(t *testing.T) {
+	t.Parallel()
+	table := newTable(t, 50000, 50009)
+	a := mustCreate(t, table, 1, single(), start)
+	permissions, channels := table.permissions, table.channels
+	table.permissions = slab[permission]{used: maxRef}
+	if err := table.Permit(a, peer4.Addr(), false, start); err != ErrTooMany {
+		t.Errorf("permission: %v", err)
+	}
+	table.permissions, table.channels = permissions, slab[channel]{used: maxRef}
+	if err := table.BindChannel(a, 0x4000, peer4, false, start); err != ErrTooMany {
+		t.Errorf("channel: %v", err)
+	}
+	table.channels = channels
+}

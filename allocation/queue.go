@@ -19,12 +19,10 @@ func (q *pool) push(u *queue, number uint16) {
 	}
 }
 
+// remove takes a port out of a queue in which all are stamped: the pool is told the time before it gives a port.
 func (q *pool) remove(u *queue, number uint16) {
 	n := number - q.min + 1
 	t := &q.ports[n-1]
-	if u.unstamped == n {
-		u.unstamped = t.next
-	}
 	if t.prev != 0 {
 		q.ports[t.prev-1].next = t.next
 	} else {

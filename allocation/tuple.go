@@ -60,21 +60,15 @@ func endpointOf(a netip.Addr, port uint16) endpoint {
 	return endpoint{ip: a.As16(), port: port, family: familyOf(a)}
 }
 
-func (e *endpoint) addr() netip.Addr {
+// addrPort is the zero AddrPort for the zero endpoint.
+func (e *endpoint) addrPort() netip.AddrPort {
 	switch e.family {
 	case familyIPv4:
-		return netip.AddrFrom4([4]byte(e.ip[12:]))
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(e.ip[12:])), e.port)
 	case familyIPv6:
-		return netip.AddrFrom16(e.ip)
+		return netip.AddrPortFrom(netip.AddrFrom16(e.ip), e.port)
 	}
-	return netip.Addr{}
-}
-
-func (e *endpoint) addrPort() netip.AddrPort {
-	if e.family == 0 {
-		return netip.AddrPort{}
-	}
-	return netip.AddrPortFrom(e.addr(), e.port)
+	return netip.AddrPort{}
 }
 
 // A tupleKey is a FiveTuple without pointers and padding.

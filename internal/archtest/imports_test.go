@@ -20,7 +20,6 @@ var mayImport = map[string][]string{
 	"internal/netio":    {},
 	"internal/offload":  {},
 	"internal/config":   {},
-	"internal/admin":    {},
 	"internal/metrics":  {"relay", "allocation"},
 	"internal/admin":    {},
 	"internal/api":      {"auth", "auth/token", "auth/identity"},

@@ -22,16 +22,16 @@ import (
 )
 
 // realNetwork is the one that tests on real sockets use: the system's, or with
-// TURNOUT_TEST_NETWORK=portable the portable one, so that the suite runs on both.
+// TESTNETWORK=portable the portable one, so that the suite runs on both.
 func realNetwork(t testing.TB) netio.Network {
 	t.Helper()
-	switch v := os.Getenv("TURNOUT_TEST_NETWORK"); v {
+	switch v := os.Getenv("TESTNETWORK"); v {
 	case "":
 		return netio.System()
 	case "portable":
 		return netio.Portable()
 	default:
-		t.Fatalf("TURNOUT_TEST_NETWORK=%s: want portable or nothing", v)
+		t.Fatalf("TESTNETWORK=%s: want portable or nothing", v)
 		return nil
 	}
 }

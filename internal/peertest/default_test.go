@@ -22,8 +22,8 @@ const (
 // and nothing else. It answers on loopback, shows its metrics, and is no open relay.
 func TestServeWithoutConfiguration(t *testing.T) {
 	peers(t)
-	if os.Getenv("TURNOUT_PEERTEST_SERVER") != "" {
-		t.Skip("TURNOUT_PEERTEST_SERVER names the server to test: turnout is not started")
+	if os.Getenv("PEERTEST_SERVER") != "" {
+		t.Skip("PEERTEST_SERVER names the server to test: turnout is not started")
 	}
 	for _, port := range []string{defaultRelay, defaultAdmin} {
 		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port))

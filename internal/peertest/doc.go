@@ -2,11 +2,11 @@
 // command line clients, pion's TURN client and two browsers in a call. It has no
 // code of its own.
 //
-// The tests run where TURNOUT_PEERS is set, as .ci/run does, and skip elsewhere:
+// The tests run where PEERTEST is set, as .ci/run does, and skip elsewhere:
 // they need Debian's coturn and chromium, node, and npm ci in this folder. Where
 // they run, a tool that is missing is a failure.
 //
-// They build cmd/turnout and start it on loopback. TURNOUT_PEERTEST_SERVER has
+// They build cmd/turnout and start it on loopback. PEERTEST_SERVER has
 // them use a server that is already running instead, to see how another one does
 // or whether a failure is the test's: two addresses, separated by a comma, of a
 // server that knows the static user and one that knows the shared secret (both

@@ -39,8 +39,8 @@ func run(m *testing.M) int {
 // peers skips a test where real peers are not asked for.
 func peers(t *testing.T) {
 	t.Helper()
-	if os.Getenv("TURNOUT_PEERS") == "" {
-		t.Skip("set TURNOUT_PEERS=1 (as .ci/run does) to run against real peers")
+	if os.Getenv("PEERTEST") == "" {
+		t.Skip("set PEERTEST=1 (as .ci/run does) to run against real peers")
 	}
 }
 

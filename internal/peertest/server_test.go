@@ -67,7 +67,7 @@ func (s *server) secretAddress() string {
 // with status 0 when told to.
 func start(t *testing.T) *server {
 	t.Helper()
-	if other := os.Getenv("TURNOUT_PEERTEST_SERVER"); other != "" {
+	if other := os.Getenv("PEERTEST_SERVER"); other != "" {
 		return running(t, other)
 	}
 	r := freePorts(t, relayPorts+2)
@@ -86,7 +86,7 @@ func running(t *testing.T, addresses string) *server {
 	var ports [2]int
 	parts := strings.Split(addresses, ",")
 	if len(parts) != len(ports) {
-		t.Fatalf("TURNOUT_PEERTEST_SERVER=%s: two addresses, separated by a comma", addresses)
+		t.Fatalf("PEERTEST_SERVER=%s: two addresses, separated by a comma", addresses)
 	}
 	for i, address := range parts {
 		host, port, err := net.SplitHostPort(address)
@@ -97,7 +97,7 @@ func running(t *testing.T, addresses string) *server {
 			ports[i], err = strconv.Atoi(port)
 		}
 		if err != nil {
-			t.Fatalf("TURNOUT_PEERTEST_SERVER=%s: %v", addresses, err)
+			t.Fatalf("PEERTEST_SERVER=%s: %v", addresses, err)
 		}
 	}
 	return &server{port: ports[0], secretPort: ports[1]}

@@ -54,9 +54,10 @@ func (p *bufferPool) lend(n int) []byte {
 
 // free takes back a buffer of lend, with its capacity as it was; the caller uses it no more.
 func (p *bufferPool) free(b []byte) {
-	if p.poisons {
-		for i := range b {
-			b[i] = poison
+	if p.poisons && len(b) > 0 {
+		b[0] = poison
+		for done := 1; done < len(b); done *= 2 {
+			copy(b[done:], b[:done])
 		}
 	}
 	class := bufferClass(cap(b))

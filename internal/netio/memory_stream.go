@@ -112,7 +112,7 @@ func (h *streamHalf) write(b []byte) (int, error) {
 	}
 }
 
-// endReader and endWriter move an end on; it never goes back.
+// endReader moves the reading end on, which never goes back; what it had not read is gone.
 func (h *streamHalf) endReader(s endState) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -121,6 +121,7 @@ func (h *streamHalf) endReader(s endState) {
 	h.readBy.moveLocked(time.Time{}, &h.changed)
 }
 
+// endWriter moves the writing end on, which never goes back.
 func (h *streamHalf) endWriter(s endState) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

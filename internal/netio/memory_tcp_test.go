@@ -65,6 +65,9 @@ func TestMemoryBacklog(t *testing.T) {
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := m.DialTCP(t.Context(), netip.AddrPort{}, addr); !errors.Is(err, errnoRefused) {
+			t.Errorf("dial after Close: %v", err)
+		}
 		if _, err := dialed[1].Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("read of a connection nobody accepted: %v", err)
 		}

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestDatagramsBothWays(t *testing.T) {
+func TestNetworkDatagramsBothWays(t *testing.T) {
 	onEach(t, func(t *testing.T, tn testNetwork) {
 		for _, family := range []struct {
 			any     netip.AddrPort
@@ -34,7 +34,7 @@ func TestDatagramsBothWays(t *testing.T) {
 	})
 }
 
-func TestTooLargeForUDP(t *testing.T) {
+func TestNetworkTooLargeForUDP(t *testing.T) {
 	onEach(t, func(t *testing.T, tn testNetwork) {
 		n := tn.open()
 		a, b := newStation(t, n, anyPort4, 0), newStation(t, n, anyPort4, 0)
@@ -54,7 +54,7 @@ func TestTooLargeForUDP(t *testing.T) {
 	})
 }
 
-func TestOtherFamilyIsUnreachable(t *testing.T) {
+func TestNetworkOtherFamilyIsUnreachable(t *testing.T) {
 	onEach(t, func(t *testing.T, tn testNetwork) {
 		n := tn.open()
 		a, b := newStation(t, n, anyPort4, 0), newStation(t, n, anyPort6, 0)
@@ -67,7 +67,7 @@ func TestOtherFamilyIsUnreachable(t *testing.T) {
 	})
 }
 
-func TestGathered(t *testing.T) {
+func TestNetworkGathered(t *testing.T) {
 	onEach(t, func(t *testing.T, tn testNetwork) {
 		n := tn.open()
 		a, b := newStation(t, n, anyPort4, 0), newStation(t, n, anyPort4, 0)
@@ -89,7 +89,7 @@ func TestGathered(t *testing.T) {
 	})
 }
 
-func TestOrder(t *testing.T) {
+func TestNetworkOrder(t *testing.T) {
 	onEach(t, func(t *testing.T, tn testNetwork) {
 		n := tn.open()
 		a, b, c := newStation(t, n, anyPort4, 0), newStation(t, n, anyPort4, 0), newStation(t, n, anyPort4, 0)
@@ -114,7 +114,7 @@ func TestOrder(t *testing.T) {
 	})
 }
 
-func TestWildcard(t *testing.T) {
+func TestNetworkWildcard(t *testing.T) {
 	onEach(t, func(t *testing.T, tn testNetwork) {
 		n := tn.open()
 		for _, c := range []struct{ wildcard, host netip.Addr }{
@@ -144,7 +144,7 @@ func TestWildcard(t *testing.T) {
 	})
 }
 
-func TestTOS(t *testing.T) {
+func TestNetworkTOS(t *testing.T) {
 	onEach(t, func(t *testing.T, tn testNetwork) {
 		for _, any := range []netip.AddrPort{anyPort4, anyPort6} {
 			n := tn.open()
@@ -163,8 +163,8 @@ func TestTOS(t *testing.T) {
 	})
 }
 
-// TestDeadPeer has a peer without a socket cost another peer nothing, and its ICMP error told where it can be.
-func TestDeadPeer(t *testing.T) {
+// TestNetworkDeadPeer has a peer without a socket cost another peer nothing, and its ICMP error told where it can be.
+func TestNetworkDeadPeer(t *testing.T) {
 	onEach(t, func(t *testing.T, tn testNetwork) {
 		for _, c := range []struct {
 			any        netip.AddrPort
@@ -172,14 +172,7 @@ func TestDeadPeer(t *testing.T) {
 		}{{anyPort4, 3, 3}, {anyPort6, 1, 4}} {
 			n := tn.open()
 			a, b := newStation(t, n, c.any, 0), newStation(t, n, c.any, 0)
-			gone, err := n.OpenUDP(c.any)
-			if err != nil {
-				t.Fatal(err)
-			}
-			dead := gone.Local()
-			if err := gone.Close(); err != nil {
-				t.Fatal(err)
-			}
+			dead := netip.AddrPortFrom(c.any.Addr(), unboundPort)
 			const rounds = 5
 			for i := range rounds {
 				a.send(Out{Dst: dead, Payload: number(i)}, Out{Dst: b.addr(), Payload: number(i)})

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestLevelTriggered(t *testing.T) {
+func TestNetworkLevelTriggered(t *testing.T) {
 	onEach(t, func(t *testing.T, tn testNetwork) {
 		n := tn.open()
 		a, b := newStation(t, n, anyPort4, 0), newStation(t, n, anyPort4, 0)
@@ -31,7 +31,7 @@ func TestLevelTriggered(t *testing.T) {
 	})
 }
 
-func TestRecvMaxRoomAndEndRound(t *testing.T) {
+func TestNetworkRecvMaxRoomAndEndRound(t *testing.T) {
 	onEach(t, func(t *testing.T, tn testNetwork) {
 		n := tn.open()
 		a, b := newStation(t, n, anyPort4, 0), newStation(t, n, anyPort4, 8)
@@ -84,7 +84,7 @@ func TestRecvMaxRoomAndEndRound(t *testing.T) {
 	})
 }
 
-func TestFairness(t *testing.T) {
+func TestNetworkFairness(t *testing.T) {
 	onEach(t, func(t *testing.T, tn testNetwork) {
 		n := tn.open()
 		a := newStation(t, n, anyPort4, 0)
@@ -130,7 +130,7 @@ func TestFairness(t *testing.T) {
 	})
 }
 
-func TestWaitTimeout(t *testing.T) {
+func TestNetworkWaitTimeout(t *testing.T) {
 	onEach(t, func(t *testing.T, tn testNetwork) {
 		a := newStation(t, tn.open(), anyPort4, 0)
 		start := time.Now()
@@ -144,7 +144,7 @@ func TestWaitTimeout(t *testing.T) {
 	})
 }
 
-func TestWake(t *testing.T) {
+func TestNetworkWake(t *testing.T) {
 	onEach(t, func(t *testing.T, tn testNetwork) {
 		a := newStation(t, tn.open(), anyPort4, 0)
 		woken := func(timeout time.Duration) bool {
@@ -191,8 +191,8 @@ func TestWake(t *testing.T) {
 	})
 }
 
-// TestWakeAnswered has every Wake wait for its Wait: one that is lost ends the test.
-func TestWakeAnswered(t *testing.T) {
+// TestNetworkWakeAnswered has every Wake wait for its Wait: one that is lost ends the test.
+func TestNetworkWakeAnswered(t *testing.T) {
 	onEach(t, func(t *testing.T, tn testNetwork) {
 		a := newStation(t, tn.open(), anyPort4, 0)
 		turn := make(chan struct{})
@@ -212,7 +212,7 @@ func TestWakeAnswered(t *testing.T) {
 	})
 }
 
-func TestAddAndRemove(t *testing.T) {
+func TestNetworkAddAndRemove(t *testing.T) {
 	onEach(t, func(t *testing.T, tn testNetwork) {
 		n := tn.open()
 		a, b := newStation(t, n, anyPort4, 0), newStation(t, n, anyPort4, 0)
@@ -264,7 +264,7 @@ func TestAddAndRemove(t *testing.T) {
 	})
 }
 
-func TestCounts(t *testing.T) {
+func TestNetworkCounts(t *testing.T) {
 	onEach(t, func(t *testing.T, tn testNetwork) {
 		n := tn.open()
 		a, b := newStation(t, n, anyPort4, 0), newStation(t, n, anyPort4, 0)
@@ -279,7 +279,7 @@ func TestCounts(t *testing.T) {
 	})
 }
 
-func TestClosedPoller(t *testing.T) {
+func TestNetworkClosedPoller(t *testing.T) {
 	onEach(t, func(t *testing.T, tn testNetwork) {
 		n := tn.open()
 		p, err := n.NewPoller(PollerConfig{})

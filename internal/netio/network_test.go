@@ -51,6 +51,9 @@ var (
 	anyPort6 = netip.AddrPortFrom(loopback6, 0)
 )
 
+// unboundPort is tcpmux's, and bound by nobody. A port that was just closed would not do: tests run in parallel and pick free ports.
+const unboundPort = 1
+
 // A station is a socket, its poller, and what it received: each end of a conversation in these tests.
 type station struct {
 	t      *testing.T

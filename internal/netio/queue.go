@@ -89,7 +89,7 @@ func (q *receiveQueue) appendLocked(d datagram) {
 	q.tellLocked()
 }
 
-// take removes the first datagram.
+// takeLocked removes the first datagram, where there is one.
 func (q *receiveQueue) takeLocked() datagram {
 	d := q.ring[q.first]
 	q.ring[q.first] = datagram{}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net"
-	"net/netip"
 	"testing"
 	"time"
 )
@@ -150,20 +149,20 @@ func TestBufferPool(t *testing.T) {
 	}
 }
 
-// A relayRound is a poller that sends on whatever one socket receives, as the relay's loop does.
+// A relayRound is a relay between a client and a peer.
 type relayRound struct {
-	from, relay *station
-	outs        []Out
-	to          netip.AddrPort
+	client, relay, peer *station
+	outs                []Out
 }
 
-// run sends n datagrams through the relay and says how many came out.
-func (r *relayRound) run(t testing.TB, n int, payload []byte, sink *station) int {
+// run has n datagrams go from the client over the relay to the peer. Rounds are the relay's: payloads are sent on from where they
+// were received.
+func (r *relayRound) run(t testing.TB, n int, payload []byte) {
 	r.outs = r.outs[:0]
 	for range n {
-		r.outs = append(r.outs, Out{Socket: r.from.socket, Dst: r.relay.addr(), Payload: payload})
+		r.outs = append(r.outs, Out{Socket: r.client.socket, Dst: r.relay.socket.Local(), Payload: payload})
 	}
-	r.from.poller.Send(r.outs)
+	r.client.poller.Send(r.outs)
 	relayed := 0
 	for relayed < n {
 		if _, err := r.relay.poller.Wait(time.Second); err != nil {
@@ -175,7 +174,7 @@ func (r *relayRound) run(t testing.TB, n int, payload []byte, sink *station) int
 		}
 		r.outs = r.outs[:0]
 		for _, p := range packets {
-			r.outs = append(r.outs, Out{Socket: r.relay.socket, Dst: r.to, Payload: p.Payload})
+			r.outs = append(r.outs, Out{Socket: r.relay.socket, Dst: r.peer.socket.Local(), Payload: p.Payload})
 		}
 		if failures := r.relay.poller.Send(r.outs); len(failures) > 0 {
 			t.Fatal(failures[0].Err)
@@ -183,29 +182,47 @@ func (r *relayRound) run(t testing.TB, n int, payload []byte, sink *station) int
 		relayed += len(packets)
 		r.relay.poller.EndRound()
 	}
-	sunk := 0
-	for sunk < n {
-		if _, err := sink.poller.Wait(time.Second); err != nil {
+	for arrived := 0; arrived < n; {
+		if _, err := r.peer.poller.Wait(time.Second); err != nil {
 			t.Fatal(err)
 		}
-		packets, err := sink.poller.Recv(sink.socket, 64)
+		packets, err := r.peer.poller.Recv(r.peer.socket, 64)
 		if err != nil {
 			t.Fatal(err)
 		}
-		sunk += len(packets)
-		sink.poller.EndRound()
+		arrived += len(packets)
+		r.peer.poller.EndRound()
 	}
-	return sunk
 }
 
-// TestRoundAllocatesNothing keeps the twin out of what the relay's own tests count. It is not parallel: AllocsPerRun counts
+// TestMemoryRoundAllocatesNothing keeps the twin out of what the relay's own tests count. It is not parallel: AllocsPerRun counts
 // the process's allocations.
-func TestRoundAllocatesNothing(t *testing.T) {
+func TestMemoryRoundAllocatesNothing(t *testing.T) {
 	m := NewMemory()
-	sink := newStation(t, m, anyPort4, 0)
-	r := relayRound{from: newStation(t, m, anyPort4, 0), relay: newStation(t, m, anyPort4, 0), to: sink.addr()}
+	r := relayRound{client: newStation(t, m, anyPort4, 0), relay: newStation(t, m, anyPort4, 0), peer: newStation(t, m, anyPort4, 0)}
 	payload := pattern(1200, 0)
-	if n := testing.AllocsPerRun(100, func() { r.run(t, 64, payload, sink) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { r.run(t, 64, payload) }); n != 0 {
 		t.Fatalf("%v allocations a round of 64 datagrams", n)
+	}
+}
+
+func BenchmarkMemoryRound(b *testing.B) {
+	m := NewMemory()
+	open := func() *station {
+		s, err := m.OpenUDP(anyPort4)
+		if err != nil {
+			b.Fatal(err)
+		}
+		p := newQueuePoller(PollerConfig{}, &m.buffers)
+		if err := p.Add(s, stationID); err != nil {
+			b.Fatal(err)
+		}
+		return &station{poller: p, socket: s}
+	}
+	r := relayRound{client: open(), relay: open(), peer: open()}
+	payload := pattern(1200, 0)
+	b.ReportAllocs()
+	for b.Loop() {
+		r.run(b, 64, payload)
 	}
 }

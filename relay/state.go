@@ -75,6 +75,7 @@ const (
 	EndDisconnected
 	EndShutdown
 	EndPanicked
+	EndSocketBroken
 	EndNotOpened
 )
 
@@ -91,6 +92,8 @@ func (r EndReason) String() string {
 		return "shutdown"
 	case EndPanicked:
 		return "panic"
+	case EndSocketBroken:
+		return "relay socket broken"
 	}
 	return "no relay socket"
 }

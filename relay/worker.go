@@ -135,7 +135,14 @@ func (w *worker) serveEvent(e netio.Event) {
 
 // serveListener reads one batch of what clients sent.
 func (w *worker) serveListener(s netio.Socket) {
-	for _, packet := range w.receive(s, listenerBatch) {
+	packets, err := w.receive(s, listenerBatch)
+	if err != nil {
+		// It would stay readable for ever. Others go on.
+		w.log.Error("a listener is broken and out of service", "address", s.Local().String(), "worker", w.index, "error", err)
+		_ = w.poller.Remove(s)
+		return
+	}
+	for _, packet := range packets {
 		from := &w.origin
 		*from = origin{
 			tuple:  allocation.FiveTuple{Client: packet.Addr, Server: packet.Local, Transport: allocation.UDP},
@@ -151,7 +158,13 @@ func (w *worker) serveListener(s netio.Socket) {
 // serveRelay reads one batch of what peers sent to a relayed address.
 func (w *worker) serveRelay(a *allocation.Allocation, s netio.Socket) {
 	id := a.ID()
-	for _, packet := range w.receive(s, relayBatch) {
+	packets, err := w.receive(s, relayBatch)
+	if err != nil {
+		w.log.Error("a relay socket is broken", "address", s.Local().String(), "error", err)
+		w.end(a, EndSocketBroken)
+		return
+	}
+	for _, packet := range packets {
 		if w.links[id.Index()].id != id {
 			return // a panic has ended it
 		}
@@ -161,15 +174,11 @@ func (w *worker) serveRelay(a *allocation.Allocation, s netio.Socket) {
 
 // receive reads a batch; when the slots are full it ends the round's first half
 // to free them.
-func (w *worker) receive(s netio.Socket, n int) []netio.Packet {
+func (w *worker) receive(s netio.Socket, n int) ([]netio.Packet, error) {
 	if w.poller.Room() == 0 {
 		w.flush()
 	}
-	packets, err := w.poller.Recv(s, n)
-	if err != nil {
-		w.log.Warn("receiving failed", "address", s.Local(), "error", err)
-	}
-	return packets
+	return w.poller.Recv(s, n)
 }
 
 // serveInbox serves a bounded part of what others posted; pending says that more is left.

@@ -90,6 +90,10 @@ type Config struct {
 	// BacklogTime: see BacklogBytes.
 	BacklogTime time.Duration
 
+	// Alternates are where clients are sent that get no allocation here. If empty, they are refused. See
+	// docs/decisions/alternates.md and Server.SetAlternates.
+	Alternates Alternates
+
 	// Network opens the sockets. If nil, the system's.
 	Network netio.Network
 	// Logger takes what an operator should read. If nil, slog.Default.

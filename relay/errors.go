@@ -13,6 +13,7 @@ type refusal stun.Code
 func (r refusal) Error() string { return stun.Code(r).Reason() }
 
 const (
+	errTryAlternate         = refusal(stun.CodeTryAlternate)
 	errBadRequest           = refusal(stun.CodeBadRequest)
 	errUnauthenticated      = refusal(stun.CodeUnauthenticated)
 	errForbidden            = refusal(stun.CodeForbidden)

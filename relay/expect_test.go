@@ -179,6 +179,11 @@ func (a *actor) expectAttribute(m stun.Message, l line, key, v string) {
 	case "has", "lacks":
 		a.expectPresence(m, key, v)
 	case "info":
+	case "alternate":
+		a.bind(key, v, strings.Join(alternateServers(m), ","))
+	case "domain":
+		got, _ := m.Attribute(stun.AttrAlternateDomain)
+		a.bind(key, v, string(got))
 	default:
 		a.fatalf("cannot expect %s=", key)
 	}

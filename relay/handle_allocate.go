@@ -19,15 +19,15 @@ func handleAllocate(rq *request, rs *stun.Builder) error {
 		return err
 	}
 	if rq.draining.Load() {
-		return errInsufficientCapacity
+		return rq.elsewhere(r.UseReservation, errInsufficientCapacity)
 	}
 	a, err := rq.table.Create(rq.from.tuple, r, rq.now)
 	if err != nil {
-		return err
+		return rq.elsewhere(r.UseReservation, err)
 	}
 	if err := openRelays(rq, a); err != nil {
 		rq.sockets.end(a, EndNotOpened)
-		return err
+		return rq.elsewhere(r.UseReservation, err)
 	}
 	rq.sockets.established(a, rq.from)
 	return answerAllocate(rq, rs, a)

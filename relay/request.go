@@ -30,7 +30,8 @@ type request struct {
 	verified      auth.Verified
 	integrity     stun.Integrity // how the answer is signed
 
-	failure error // why verification failed
+	failure   error      // why verification failed
+	alternate *Alternate // for 300
 
 	*state
 }
@@ -129,6 +130,8 @@ func (r *request) buildError(rs *stun.Builder, dst []byte, c stun.Code) {
 		rs.AddString(stun.AttrRealm, r.realm)
 		rs.Add(stun.AttrNonce, r.nonces.Append(&r.nonceState, r.nonceSpace[:0], r.from.tuple.Client, r.wall))
 		rs.Add(stun.AttrPasswordAlgorithms, passwordAlgorithms)
+	case stun.CodeTryAlternate: // RFC 8489 §10
+		r.addAlternate(rs)
 	case stun.CodeUnknownAttribute: // RFC 8489 §6.3.1
 		rs.AddUnknownAttributes(r.unknown)
 	}

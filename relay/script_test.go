@@ -311,6 +311,10 @@ func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string)
 		c.PeersDeny = prefixes(strings.Split(value, ",")...)
 	case "sockets":
 		s.network.LimitSockets(number())
+	case "alternates":
+		c.Alternates.Full = s.alternates(value)
+	case "drain-alternates":
+		c.Alternates.Draining = s.alternates(value)
 	default:
 		s.fatalf("config has no %s", key)
 	}

@@ -96,6 +96,7 @@ func (s *Server) configure(c Config) error {
 	s.ledger = allocation.NewLedger(c.TotalAllocations)
 	s.budget = newBudget(c.UnauthenticatedRate, c.UnauthenticatedBurst)
 	s.log = c.Logger
+	s.SetAlternates(c.Alternates)
 	for _, r := range c.RelayAddresses {
 		if r.External.IsValid() && r.External != r.Bind {
 			s.nat = append(s.nat, r)

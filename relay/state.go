@@ -25,16 +25,17 @@ type settings struct {
 	backlogBytes    int
 	backlogTime     time.Duration
 
-	verifier *auth.Verifier
-	nonces   *auth.Nonces
-	policy   *policy
-	ports    *allocation.Ports
-	ledger   *allocation.Ledger
-	budget   *budget
-	nat      []allocation.RelayAddress // those with an external address of their own
-	log      *slog.Logger
-	draining atomic.Bool   // no new allocations
-	unlogged atomic.Uint64 // lines the log could not take
+	verifier   *auth.Verifier
+	nonces     *auth.Nonces
+	policy     *policy
+	ports      *allocation.Ports
+	ledger     *allocation.Ledger
+	budget     *budget
+	nat        []allocation.RelayAddress // those with an external address of their own
+	log        *slog.Logger
+	draining   atomic.Bool                // no new allocations
+	alternates atomic.Pointer[Alternates] // where clients are sent instead
+	unlogged   atomic.Uint64              // lines the log could not take
 }
 
 // A state is what handlers work on: one worker's, owned by it.

@@ -33,6 +33,14 @@ type Config struct {
 	// Who may use the relay. Secrets, users or both are needed.
 	Auth Auth `key:"auth"`
 
+	// Servers that clients are sent to (300, Try Alternate) when no port is left here or all allocations are in use, and while
+	// this server drains. Each is a URL as turn:other.example:3478?transport=udp, or {url, weight, domain}; weights divide the
+	// clients among those that serve their address family and transport. They must know the same users. Needs a restart.
+	Alternates []Alternate `key:"alternates" default:"[]" shape:"a list of turn: URLs or {url, weight, domain}"`
+
+	// How turnout ends when it is told to.
+	Drain Drain `key:"drain"`
+
 	// How much may be used at a time.
 	Quota Quota `key:"quota"`
 
@@ -114,6 +122,15 @@ type Auth struct {
 	// What the end of a credential does to a live allocation: allocate is nothing, so that long calls survive;
 	// refresh fails its next Refresh; hard ends it. Needs a restart.
 	Expiry string `key:"expiry" default:"allocate" oneof:"allocate|refresh|hard"`
+}
+
+// A Drain says how turnout ends when it is told to: it makes no more allocations and waits for those there are.
+type Drain struct {
+	// The longest that SIGTERM waits for live allocations to end. A second signal ends them at once. Needs a restart.
+	Deadline Duration `key:"deadline" default:"1h"`
+
+	// Servers that clients are sent to meanwhile. If absent, those of alternates. Needs a restart.
+	Alternate []Alternate `key:"alternate" default:"[]" shape:"a list of turn: URLs or {url, weight, domain}"`
 }
 
 // A Quota says how much may be used at a time.

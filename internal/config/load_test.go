@@ -52,6 +52,7 @@ func TestDefaults(t *testing.T) {
 			Lifetime: Lifetime{Default: Duration(10 * time.Minute), Max: Duration(time.Hour)},
 		},
 		Auth:   Auth{Secrets: []SharedSecret{{ID: SecretID(NewSecret("a-secret-of-some-length")), Secret: NewSecret("a-secret-of-some-length")}}, Expiry: "allocate"},
+		Drain:  Drain{Deadline: Duration(time.Hour)},
 		Limits: Limits{Permissions: 1024, Channels: 1024, Unauthenticated: Unauthenticated{100, 1000}, Backlog: Backlog{1 << 20, Duration(500 * time.Millisecond)}},
 		Store:  Store{Path: "/var/lib/turnout"},
 		Log:    Log{Level: "info", Format: "auto"},
@@ -102,6 +103,15 @@ auth:
   users:
     alice: '***'
   expiry: hard
+alternates:
+  - turn:192.0.2.9:3478
+  - url: turn:other.example:3479?transport=udp
+    weight: 3
+    domain: other.example
+drain:
+  deadline: 30m
+  alternate:
+    - turn:[2001:db8::9]:3478?transport=tcp
 quota:
   user:
     allocations: 100
@@ -313,6 +323,11 @@ func TestExampleDefaults(t *testing.T) {
 		l := mustLoad(t, strings.Join(edited, ""), Sources{}, nil)
 		// Empty and absent lists are the same.
 		l.Peers, want.Peers, l.Auth.Users, want.Auth.Users = Peers{}, Peers{}, nil, nil
+		for _, c := range []*Config{&l.Config, &want.Config} {
+			if len(c.Alternates)+len(c.Drain.Alternate) == 0 {
+				c.Alternates, c.Drain.Alternate = nil, nil
+			}
+		}
 		if !reflect.DeepEqual(l.Config, want.Config) {
 			t.Errorf("%q changes the configuration to\n%+v, want\n%+v", strings.TrimSpace(edited[i]), l.Config, want.Config)
 		}

@@ -13,8 +13,6 @@ var unavailable = []string{
 	"auth.oauth",
 	"mobility",
 	"nat-discovery",
-	"alternates",
-	"drain",
 	"quota.user.bandwidth",
 	"quota.allocation",
 	"classes",

@@ -21,6 +21,7 @@ func (l *loader) validate() {
 	l.checkLifetime()
 	l.checkPeers()
 	l.checkAuth()
+	l.checkAlternates()
 	l.checkStore()
 }
 

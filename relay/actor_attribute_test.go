@@ -2,6 +2,7 @@ package relay
 
 import (
 	"encoding/hex"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -56,7 +57,7 @@ func (a *actor) attribute(b *stun.Builder, key, v string) {
 	case "dont-fragment":
 		b.Add(stun.AttrDontFragment, nil)
 	case "peer":
-		b.AddXORAddrPort(stun.AttrXORPeerAddress, a.script.address(v))
+		addPeer(b, a.script.address(v))
 	case "number":
 		b.AddChannelNumber(stun.ChannelNumber(number()))
 	case "unknown":
@@ -67,6 +68,23 @@ func (a *actor) attribute(b *stun.Builder, key, v string) {
 		b.AddString(stun.AttrSoftware, v)
 	default:
 		a.fatalf("no attribute is called %s", key)
+	}
+}
+
+// addPeer adds XOR-PEER-ADDRESS, an IPv4 address mapped into IPv6 as it is, which
+// the Builder would send as IPv4.
+func addPeer(b *stun.Builder, peer netip.AddrPort) {
+	mapped := peer.Addr().Is4In6()
+	if mapped {
+		ip := peer.Addr().As16()
+		ip[10], ip[11] = 0, 0
+		peer = netip.AddrPortFrom(netip.AddrFrom16(ip), peer.Port())
+	}
+	b.AddXORAddrPort(stun.AttrXORPeerAddress, peer)
+	if mapped {
+		value := b.Bytes()
+		value = value[len(value)-16:]
+		value[10], value[11] = ^value[10], ^value[11]
 	}
 }
 

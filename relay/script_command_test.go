@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -17,7 +18,7 @@ var commands = map[string]func(*script, line){
 	"advance": (*script).advance, "drain": func(s *script, _ line) { s.server.Drain() },
 	"drops": (*script).checkDrops, "metric": (*script).checkMetric,
 	"icmp": (*script).injectICMP, "place": (*script).place,
-	"apart": (*script).checkApart, "scattered": (*script).checkScattered,
+	"refuse": (*script).refuse, "apart": (*script).checkApart, "scattered": (*script).checkScattered,
 }
 
 // advance lets virtual time pass: "advance 300s".
@@ -41,6 +42,26 @@ func (s *script) place(l line) {
 		}
 		s.places[name] = addr
 	}
+}
+
+// refuse has the network refuse what is sent to an address from now on:
+// "refuse to=peer error=unreachable"; error=none ends it.
+func (s *script) refuse(l line) {
+	s.t.Helper()
+	err, ok := map[string]error{
+		"full": netio.ErrWouldBlock, "not-permitted": netio.ErrNotPermitted,
+		"unreachable": netio.ErrUnreachable, "other": errors.New("the cable is cut"), "none": nil,
+	}[l.values["error"]]
+	if !ok {
+		s.fatalf("no error %s", l.values["error"])
+	}
+	to := s.address(l.values["to"])
+	s.network.SetFate(func(t netio.Transit) (f netio.Fate) {
+		if t.To == to {
+			f.Err = err
+		}
+		return f
+	})
 }
 
 // checkApart says that two clients' allocations are of different workers.

@@ -11,6 +11,7 @@ import (
 
 	"turnout/allocation"
 	"turnout/auth"
+	"turnout/internal/netio"
 )
 
 // Addresses of the test network: none is special, so that the default peer policy
@@ -136,6 +137,8 @@ func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string)
 		c.PeersAllow = prefixes(strings.Split(value, ",")...)
 	case "deny":
 		c.PeersDeny = prefixes(strings.Split(value, ",")...)
+	case "no-dont-fragment":
+		c.Network = fragmenting{s.network}
 	case "sockets":
 		s.network.LimitSockets(number())
 	default:
@@ -186,3 +189,8 @@ func portRange(text string) (low, high uint16) {
 	hi, _ := strconv.ParseUint(last, 10, 16)
 	return uint16(lo), uint16(hi)
 }
+
+// fragmenting is a network that cannot set DF.
+type fragmenting struct{ netio.Network }
+
+func (fragmenting) DontFragment() bool { return false }

@@ -17,6 +17,9 @@ import (
 	"turnout/internal/netio"
 )
 
+// A panic in a handler is the test's.
+func init() { panicsOn = true }
+
 // TestScripts runs every behaviour script under testdata: one for each clause of
 // an RFC, on the in-memory network, in virtual time. testdata/README.md is the
 // language.

@@ -18,7 +18,7 @@ var commands = map[string]func(*script, line){
 	"advance": (*script).advance, "drain": func(s *script, _ line) { s.server.Drain() },
 	"drops": (*script).checkDrops, "metric": (*script).checkMetric,
 	"icmp": (*script).injectICMP, "place": (*script).place,
-	"refuse": (*script).refuse, "apart": (*script).checkApart, "scattered": (*script).checkScattered,
+	"logged": (*script).checkLog, "refuse": (*script).refuse, "apart": (*script).checkApart, "scattered": (*script).checkScattered,
 }
 
 // advance lets virtual time pass: "advance 300s".
@@ -62,6 +62,24 @@ func (s *script) refuse(l line) {
 		}
 		return f
 	})
+}
+
+// checkLog says that one line of the log has all of: "logged subject=alice
+// relayed=$r"; of a time only the beginning is compared.
+func (s *script) checkLog(l line) {
+	s.t.Helper()
+	synctest.Wait()
+	for _, text := range strings.Split(s.log.String(), "\n") {
+		missing := false
+		for k, v := range l.values {
+			v = s.expand(v)
+			missing = missing || !strings.Contains(text, k+"="+v) && !strings.Contains(text, k+`="`+v+`"`)
+		}
+		if !missing {
+			return
+		}
+	}
+	s.fatalf("the log has no such line:\n%s", s.log.String())
 }
 
 // checkApart says that two clients' allocations are of different workers.

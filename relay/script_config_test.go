@@ -1,11 +1,14 @@
 package relay
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"testing/synctest"
 	"time"
 
@@ -36,7 +39,7 @@ func (s *script) start(config map[string]string) {
 			{allocation.TCP, netip.MustParseAddrPort("[" + serverIPv6 + "]:3478")},
 		},
 		RelayAddresses: relayAddresses(relayIPv4, relayIPv6),
-		Logger:         slog.New(slog.NewTextHandler(s.t.Output(), nil)),
+		Logger:         slog.New(slog.NewTextHandler(io.MultiWriter(&s.log, s.t.Output()), nil)),
 	}
 	verifier := auth.VerifierConfig{Realm: c.Realm, Users: map[string]string{"alice": "wonderland", "bob": "builder"}}
 	for k, v := range config {
@@ -194,3 +197,21 @@ func portRange(text string) (low, high uint16) {
 type fragmenting struct{ netio.Network }
 
 func (fragmenting) DontFragment() bool { return false }
+
+// A logBuffer keeps what the server logs. It is safe for concurrent use.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer // guarded by mu
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}

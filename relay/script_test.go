@@ -56,6 +56,7 @@ type script struct {
 	places  map[string]netip.AddrPort // of actors that are not where their name says
 	last    *actor
 	vars    map[string]string
+	log     logBuffer
 	where   string
 }
 

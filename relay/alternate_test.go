@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -54,7 +55,7 @@ func alternateServers(m stun.Message) (list []string) {
 			continue
 		}
 		ip, _ := netip.AddrFromSlice(v[4:])
-		list = append(list, netip.AddrPortFrom(ip, be.Uint16(v[2:])).String())
+		list = append(list, netip.AddrPortFrom(ip, binary.BigEndian.Uint16(v[2:])).String())
 	}
 	return list
 }

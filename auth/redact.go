@@ -63,5 +63,11 @@ func (n Nonces) Format(f fmt.State, _ rune) { put(f, fmt.Sprintf("{%s %v}", n.co
 // Format prints nothing of a state: it holds the key of the nonces.
 func (s *NonceState) Format(f fmt.State, _ rune) { put(f, "{"+redacted+"}") }
 
+// Format prints nothing of tickets but that they are some: all they hold are keys.
+func (t Tickets) Format(f fmt.State, _ rune) { put(f, "{"+redacted+"}") }
+
+// Format prints nothing of a state: it holds the key of the tickets.
+func (s *TicketState) Format(f fmt.State, _ rune) { put(f, "{"+redacted+"}") }
+
 // put writes to fmt's own buffer, which cannot fail.
 func put(w io.Writer, text string) { _, _ = io.WriteString(w, text) }

@@ -97,6 +97,9 @@ func TestServeWithoutIPv6(t *testing.T) {
 	if len(c.relay.config.Listeners) != 2 || len(c.relay.config.RelayAddresses) != 1 {
 		t.Errorf("got %+v", c.relay.config)
 	}
+	if code := c.run(context.Background(), []string{"credentials", "--user", "alice"}); code != exitOK || strings.Contains(c.out.String(), "::1") {
+		t.Errorf("exit %d, and printed %s", code, &c.out)
+	}
 }
 
 // TestReadiness asks /readyz before, while and after the relay listens.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -380,5 +381,23 @@ func TestLog(t *testing.T) {
 		if strings.Contains(a.err.String()+a.out.String(), "a-secret-of-some-length") {
 			t.Error("the secret shows")
 		}
+	}
+}
+
+// TestServePrintsNoCredentialsToALog: with a configuration and no terminal the
+// output is a service's log.
+func TestServePrintsNoCredentialsToALog(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, "TURNOUT_ADMIN_LISTEN=127.0.0.1:0")
+	path := filepath.Join(t.TempDir(), "turnout.yaml")
+	text := "listen: [udp://127.0.0.1:3478]\nrelay: {addresses: [127.0.0.1]}\nauth: {secrets: [abcdefghijklmnopqrstuvwxyzabcdefgh]}\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code := c.serving(t, "--config", path)(); code != exitOK {
+		t.Fatalf("exit %d: %s", code, &c.err)
+	}
+	if got := c.out.String(); !strings.Contains(got, "listening  udp://127.0.0.1:3478") || strings.Contains(got, "credential") {
+		t.Errorf("stdout has %s", got)
 	}
 }

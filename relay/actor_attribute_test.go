@@ -54,6 +54,10 @@ func (a *actor) attribute(b *stun.Builder, key, v string) {
 			a.fatalf("token: %v", err)
 		}
 		b.Add(stun.AttrReservationToken, token)
+	case "mobility":
+		b.Add(stun.AttrMobilityTicket, nil)
+	case "ticket":
+		b.AddString(stun.AttrMobilityTicket, a.script.expand(v))
 	case "dont-fragment":
 		b.Add(stun.AttrDontFragment, nil)
 	case "peer":

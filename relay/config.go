@@ -90,6 +90,10 @@ type Config struct {
 	// BacklogTime: see BacklogBytes.
 	BacklogTime time.Duration
 
+	// Mobility lets clients take their allocations along to another address (RFC 8016). If false, a client that asks for
+	// that is refused by 405.
+	Mobility bool
+
 	// Alternates are where clients are sent that get no allocation here. If empty, they are refused. See
 	// docs/decisions/alternates.md and Server.SetAlternates.
 	Alternates Alternates

@@ -25,6 +25,8 @@ const (
 	DropPeerFamily
 	DropStreamFraming
 
+	DropMoving
+
 	DropTruncated // also from peers
 
 	// What came from peers.
@@ -68,6 +70,7 @@ var drops = [numDrops]struct{ name, sentence string }{
 	DropPeerDenied:            {"peer_denied", "Data from the client to a peer that the peer policy denies."},
 	DropPeerFamily:            {"peer_family", "Data to a peer of an address family that the allocation lacks."},
 	DropStreamFraming:         {"stream_framing", "A stream carried something that is neither STUN nor ChannelData; it was closed."},
+	DropMoving:                {"moving", "A client's allocation is on its way from one worker to another, and something of the client's waits for it already."},
 	DropTruncated:             {"truncated", "A datagram larger than its receive slot, which holds any: the system is not what it says."},
 	DropPeerNoPermission:      {"peer_no_permission", "A datagram from a peer without permission (RFC 8656 §9)."},
 	DropPeerSource:            {"peer_source", "A datagram from a source that the peer policy denies."},

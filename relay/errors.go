@@ -17,6 +17,7 @@ const (
 	errBadRequest           = refusal(stun.CodeBadRequest)
 	errUnauthenticated      = refusal(stun.CodeUnauthenticated)
 	errForbidden            = refusal(stun.CodeForbidden)
+	errMobilityForbidden    = refusal(stun.CodeMobilityForbidden)
 	errUnknownAttribute     = refusal(stun.CodeUnknownAttribute)
 	errAllocationMismatch   = refusal(stun.CodeAllocationMismatch)
 	errStaleNonce           = refusal(stun.CodeStaleNonce)
@@ -28,6 +29,8 @@ const (
 
 	// errBudget is answered with nothing: the source's budget of unauthenticated answers is used up.
 	errBudget = refusal(0)
+	// errHandedOver is answered by another worker, which has the allocation from now on.
+	errHandedOver = refusal(1)
 )
 
 // codes maps the errors of other packages to STUN codes.

@@ -69,6 +69,15 @@ func (a *actor) expectAttribute(m stun.Message, l line, key, v string) {
 	case "info":
 		_, _, info, _ := m.ICMP()
 		a.bind(key, v, strconv.Itoa(int(info)))
+	case "ticket":
+		a.bind(key, v, text(stun.AttrMobilityTicket))
+		if n := len(text(stun.AttrMobilityTicket)); n > 32 {
+			a.fatalf("a ticket of %d bytes", n)
+		}
+	case "other-ticket":
+		if text(stun.AttrMobilityTicket) == a.script.expand(v) {
+			a.fatalf("the ticket is %s again", v)
+		}
 	case "alternate":
 		a.bind(key, v, strings.Join(alternateServers(m), ","))
 	case "domain":

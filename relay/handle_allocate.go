@@ -33,6 +33,9 @@ func handleAllocate(rq *request, rs *stun.Builder) error {
 		return rq.elsewhere(r.UseReservation, err)
 	}
 	rq.sockets.established(a, rq.from)
+	if rq.msg.Has(stun.AttrMobilityTicket) {
+		rq.tickets.begin(a, rq.msg.TransactionID())
+	}
 	return answerAllocate(rq, rs, a)
 }
 
@@ -69,6 +72,9 @@ func allocationRequest(rq *request) (allocation.Request, error) {
 		return r, errBadRequest
 	}
 	if err := checkLifetime(rq); err != nil {
+		return r, err
+	}
+	if err := checkMobility(rq); err != nil {
 		return r, err
 	}
 	r.Lifetime = rq.lifetime(rq.now, r.Expires)
@@ -167,6 +173,7 @@ func answerAllocate(rq *request, rs *stun.Builder, a *allocation.Allocation) err
 		rs.Add(stun.AttrReservationToken, token[:])
 	}
 	rs.AddXORAddrPort(stun.AttrXORMappedAddress, rq.from.tuple.Client)
+	rq.tickets.add(rs, a)
 	return nil
 }
 

@@ -6,7 +6,10 @@ import "turnout/stun"
 // RFC 8656 §8.2.
 func handleRefresh(rq *request, rs *stun.Builder) error {
 	a := rq.allocation
-	if a == nil {
+	switch {
+	case rq.refused != nil:
+		return rq.refused
+	case a == nil:
 		return errAllocationMismatch
 	}
 	ipv4, ipv6, err := refreshedFamilies(rq)
@@ -21,9 +24,13 @@ func handleRefresh(rq *request, rs *stun.Builder) error {
 		rq.deleteFamilies(ipv4, ipv6)
 		return nil
 	}
+	if err := rq.move(); err != nil {
+		return err
+	}
 	granted := rq.lifetime(a.Created(), a.CredentialExpires())
 	rq.table.Refresh(a, ipv4, ipv6, granted, rq.now)
 	rs.AddUint32(stun.AttrLifetime, seconds(a.Expires(ipv6 && !ipv4), rq.now))
+	rq.tickets.add(rs, a)
 	return nil
 }
 

@@ -23,6 +23,8 @@ type link struct {
 	live    bool
 	origin  origin
 	relays  [2]netio.Socket // by family index
+	next    *origin         // where the client is moving to; nil: it is not
+	home    *worker         // gets origin's datagrams and forwards them; nil: this one
 	icmp    allocation.Time // arrival time of the ICMP rate limit
 	started int64           // unix seconds, for the line logged at the end
 }

@@ -30,6 +30,13 @@ type request struct {
 	verified      auth.Verified
 	integrity     stun.Integrity // how the answer is signed
 
+	// A Refresh with a MOBILITY-TICKET (RFC 8016 §3.2.2).
+	moves   bool   // it has one
+	ticket  ticket // opened
+	refused error  // why it moves nothing
+	again   bool   // it moved the allocation here before: a retransmission
+	visit   *visit // the request reached another worker
+
 	failure   error      // why verification failed
 	alternate *Alternate // for 300
 
@@ -71,6 +78,7 @@ var (
 // begin makes r the request m.
 func (r *request) begin(m stun.Message, from *origin, s *state, now allocation.Time, wall time.Time) {
 	*r = request{msg: m, from: from, now: now, wall: wall, state: s, allocation: s.table.Lookup(from.tuple)}
+	r.readTicket()
 }
 
 // answer runs a request through its method and builds the response at the end of
@@ -81,6 +89,9 @@ func (r *request) answer(h *method, rs *stun.Builder, dst []byte) (stun.Code, er
 	if err == nil {
 		rs.Reset(dst, stun.NewMessageType(r.msg.Method(), stun.ClassSuccess), r.msg.TransactionID())
 		err = h.serve(r, rs)
+	}
+	if err == errHandedOver {
+		return 0, err
 	}
 	if !r.authenticated && !r.nonceValid && r.from.stream == nil &&
 		!r.budget.spend(r.from.tuple.Client.Addr(), r.now) {
@@ -117,6 +128,9 @@ func (r *request) check(h *method) error {
 	}
 	if r.unknown = r.msg.UnknownRequired(r.unknown[:0], r.known); len(r.unknown) > 0 {
 		return errUnknownAttribute
+	}
+	if r.authenticated && r.msg.Method() != stun.MethodAllocate {
+		r.settle()
 	}
 	return nil
 }

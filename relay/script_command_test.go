@@ -151,6 +151,8 @@ func (s *script) checkMetric(l line) {
 		"from-peers":        int(stats.FromPeers.Packets),
 		"to-clients":        int(stats.ToClients.Packets),
 		"panics":            int(stats.Panics),
+		"moves":             int(stats.Moves),
+		"hand-overs":        int(stats.HandOvers),
 	}
 	stats.EachAuthentication(func(result string, n uint64) { got["auth-"+result] = int(n) })
 	stats.EachRequest(func(method string, code int, n uint64) {

@@ -144,6 +144,8 @@ func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string)
 		c.Network = fragmenting{s.network}
 	case "sockets":
 		s.network.LimitSockets(number())
+	case "mobility":
+		c.Mobility = true
 	case "alternates":
 		c.Alternates.Full = s.alternates(value)
 	case "drain-alternates":

@@ -96,6 +96,11 @@ func (s *Server) configure(c Config) error {
 	s.ledger = allocation.NewLedger(c.TotalAllocations)
 	s.budget = newBudget(c.UnauthenticatedRate, c.UnauthenticatedBurst)
 	s.log = c.Logger
+	if c.Mobility {
+		var key [32]byte
+		_, _ = rand.Read(key[:]) // never fails
+		s.sealer = auth.NewTickets(key)
+	}
 	s.SetAlternates(c.Alternates)
 	for _, r := range c.RelayAddresses {
 		if r.External.IsValid() && r.External != r.Bind {
@@ -131,6 +136,9 @@ func (s *Server) listen(c Config) error {
 		}
 		s.workers = append(s.workers, w)
 	}
+	for _, w := range s.workers {
+		w.workers = s.workers
+	}
 	for _, l := range c.Listeners {
 		var err error
 		if l.Transport == allocation.UDP {
@@ -161,6 +169,9 @@ func (s *Server) newWorker(i int, c Config, start time.Time) (*worker, error) {
 	w.inbox.wake = poller.Wake
 	w.settings = &s.settings
 	w.sockets = w
+	if s.sealer != nil {
+		w.tickets = &tickets{sealer: s.sealer}
+	}
 	w.onEnded = w.expired
 	w.table = allocation.NewTable(allocation.Config{
 		Worker: i, Ports: s.ports, Ledger: s.ledger,

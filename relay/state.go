@@ -33,6 +33,7 @@ type settings struct {
 	budget     *budget
 	nat        []allocation.RelayAddress // those with an external address of their own
 	log        *slog.Logger
+	sealer     *auth.Tickets              // nil without mobility
 	draining   atomic.Bool                // no new allocations
 	alternates atomic.Pointer[Alternates] // where clients are sent instead
 	unlogged   atomic.Uint64              // lines the log could not take
@@ -48,6 +49,7 @@ type state struct {
 	verifierState auth.VerifierState
 	nonceState    auth.NonceState
 	nonceSpace    [auth.NonceSize]byte
+	tickets       *tickets // nil without mobility
 	usernameSpace [512]byte
 	keySpace      [32]byte
 	unknown       []stun.AttributeType // for 420
@@ -65,6 +67,12 @@ type opener interface {
 	// closeFamily ends one family of a dual allocation, end the allocation.
 	closeFamily(a *allocation.Allocation, ipv6 bool)
 	end(a *allocation.Allocation, why EndReason)
+	// move begins to serve an allocation's client at another address, settle stops
+	// serving it at the old one. RFC 8016 §3.2.2.
+	move(a *allocation.Allocation, to *origin) error
+	settle(a *allocation.Allocation)
+	// handOver gives an allocation to the worker that a request reached.
+	handOver(a *allocation.Allocation, v *visit)
 }
 
 // An EndReason says why an allocation ended.

@@ -30,13 +30,13 @@ type stream struct {
 	// immutable
 	conn   net.Conn
 	tuple  allocation.FiveTuple
-	worker *worker
 	resend post // hands over what was queued while the writer was busy
 
-	allocated atomic.Bool  // an allocation lives on it
-	queued    atomic.Int64 // bytes handed to the writer and not yet written
-	writing   atomic.Int64 // worker's time at which the oldest of them were queued, 0 for none
-	waiting   atomic.Bool  // the worker wants to be told when the writer has room
+	worker    atomic.Pointer[worker] // that owns it; changes with its allocation's
+	allocated atomic.Bool            // an allocation lives on it
+	queued    atomic.Int64           // bytes handed to the writer and not yet written
+	writing   atomic.Int64           // worker's time at which the oldest of them were queued, 0 for none
+	waiting   atomic.Bool            // the worker wants to be told when the writer has room
 	handed    chan *chunk
 	resumed   chan struct{} // the posted frames are served
 	gone      chan struct{} // closed when reading has ended
@@ -45,6 +45,7 @@ type stream struct {
 	pending *chunk // queued and not yet handed to the writer
 	dirty   bool   // in worker.written
 	ended   bool
+	leaving bool // for another worker, at the end of the round
 }
 
 // A chunk is what a round queued for a stream: frames end to end.
@@ -57,12 +58,19 @@ var chunks = sync.Pool{New: func() any { return new(chunk) }}
 
 func newStream(conn net.Conn, ft allocation.FiveTuple, w *worker) *stream {
 	s := &stream{
-		conn: conn, tuple: ft, worker: w,
+		conn: conn, tuple: ft,
 		handed:  make(chan *chunk, 4),
 		resumed: make(chan struct{}, 1),
 		gone:    make(chan struct{}),
 	}
-	s.resend = post{do: func(w *worker) { s.handOver(w) }}
+	s.worker.Store(w)
+	s.resend = post{do: func(w *worker) {
+		if s.owner(w) == w {
+			s.handOver(w)
+		} else {
+			s.worker.Load().inbox.put(s.resend)
+		}
+	}}
 	return s
 }
 
@@ -86,7 +94,7 @@ func (s *stream) runReader() {
 		}
 		switch {
 		case framing != nil:
-			s.worker.inbox.put(post{do: func(w *worker) { w.counters.drop(DropStreamFraming) }})
+			s.post(func(w *worker) { w.counters.drop(DropStreamFraming) })
 			return
 		case errors.Is(err, os.ErrDeadlineExceeded) && s.allocated.Load():
 			// Data from peers alone may keep a client content: it owes no message.
@@ -104,7 +112,7 @@ func (s *stream) runReader() {
 
 // serve posts frames and waits until the worker is done with their bytes.
 func (s *stream) serve(frames []byte) bool {
-	if !s.worker.inbox.put(post{stream: s, frames: frames}) {
+	if !s.worker.Load().inbox.put(post{stream: s, frames: frames}) {
 		return false
 	}
 	<-s.resumed
@@ -140,12 +148,31 @@ func wholeFrames(b []byte) (whole, next int, err error) {
 // handed and closes the connection.
 func (s *stream) hangUp() {
 	close(s.gone)
-	s.worker.inbox.put(post{do: func(w *worker) {
-		s.ended = true
-		if a := w.table.Lookup(s.tuple); a != nil {
-			w.end(a, EndDisconnected)
+	s.post(func(w *worker) { w.disconnected(s) })
+}
+
+// post has the worker that owns the stream do something.
+func (s *stream) post(do func(*worker)) {
+	s.worker.Load().inbox.put(post{do: func(w *worker) {
+		if s.owner(w) == w {
+			do(w)
+		} else {
+			s.post(do)
 		}
 	}})
+}
+
+// owner is the worker that owns the stream, as w sees it: another one, when the
+// stream has gone there with its allocation. While it is about to, w sees
+// nobody's: what is posted to it again comes behind the move.
+func (s *stream) owner(w *worker) *worker {
+	if owner := s.worker.Load(); owner != w {
+		return owner
+	}
+	if s.leaving {
+		return nil
+	}
+	return w
 }
 
 // runWriter writes what the worker hands over.
@@ -185,7 +212,7 @@ func (s *stream) write(c *chunk) bool {
 	c.frames = c.frames[:0]
 	chunks.Put(c)
 	if s.waiting.CompareAndSwap(true, false) {
-		s.worker.inbox.put(s.resend)
+		s.worker.Load().inbox.put(s.resend)
 	}
 	return err == nil
 }
@@ -250,6 +277,12 @@ func (s *stream) handOver(*worker) {
 
 // serveFrames serves the whole frames that a stream's reader posted.
 func (w *worker) serveFrames(s *stream, frames []byte) {
+	if s.owner(w) != w { // it has gone to another worker, or is about to
+		if !s.worker.Load().inbox.put(post{stream: s, frames: frames}) {
+			s.resume()
+		}
+		return
+	}
 	w.readers = append(w.readers, s)
 	for len(frames) > 0 && !s.ended {
 		n, err := stun.FrameLength(frames)

@@ -27,6 +27,7 @@ type app struct {
 	environ        []string
 	now            func() time.Time
 	parts          parts
+	again          <-chan struct{} // closed by the second signal; nil: never
 
 	ran bool // a command was found and its flags were read
 }

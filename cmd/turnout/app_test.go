@@ -93,7 +93,8 @@ type fakeRelay struct {
 	ended   chan struct{} // closed by Shutdown
 	onStart func(relay.Config)
 	onStop  func()
-	live    bool // a call is
+	live    bool                  // a call is
+	found   chan relay.Alternates // given to SetAlternates
 
 	mu    sync.Mutex
 	calls []string
@@ -153,9 +154,15 @@ func (f *fakeRelay) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-func (f *fakeRelay) Drain()             { f.called("Drain") }
-func (f *fakeRelay) Ready() bool        { return true }
-func (f *fakeRelay) Stats() relay.Stats { return relay.Stats{Allocations: 1} }
+func (f *fakeRelay) Drain()                           { f.called("Drain") }
+func (f *fakeRelay) Ready() bool                      { return true }
+func (f *fakeRelay) SetAlternates(a relay.Alternates) { f.found <- a }
+func (f *fakeRelay) Stats() relay.Stats {
+	if f.live {
+		return relay.Stats{Allocations: 1}
+	}
+	return relay.Stats{}
+}
 
 // TestExit runs commands that end by themselves.
 func TestExit(t *testing.T) {

@@ -33,6 +33,10 @@ type Config struct {
 	// Who may use the relay. Secrets, users or both are needed.
 	Auth Auth `key:"auth"`
 
+	// Whether clients may take their allocations along to another address and transport (RFC 8016), as phones do that leave the
+	// Wi-Fi. Without it, clients that ask are refused by 405 and go on as they can. Needs a restart.
+	Mobility string `key:"mobility" default:"false" oneof:"true|false"`
+
 	// Servers that clients are sent to (300, Try Alternate) when no port is left here or all allocations are in use, and while
 	// this server drains. Each is a URL as turn:other.example:3478?transport=udp, or {url, weight, domain}; weights divide the
 	// clients among those that serve their address family and transport. They must know the same users. Needs a restart.

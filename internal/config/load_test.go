@@ -51,11 +51,12 @@ func TestDefaults(t *testing.T) {
 			Ports: PortRange{49152, 65535}, Batch: 64, Channels: "rfc8656", Network: "auto",
 			Lifetime: Lifetime{Default: Duration(10 * time.Minute), Max: Duration(time.Hour)},
 		},
-		Auth:   Auth{Secrets: []SharedSecret{{ID: SecretID(NewSecret("a-secret-of-some-length")), Secret: NewSecret("a-secret-of-some-length")}}, Expiry: "allocate"},
-		Drain:  Drain{Deadline: Duration(time.Hour)},
-		Limits: Limits{Permissions: 1024, Channels: 1024, Unauthenticated: Unauthenticated{100, 1000}, Backlog: Backlog{1 << 20, Duration(500 * time.Millisecond)}},
-		Store:  Store{Path: "/var/lib/turnout"},
-		Log:    Log{Level: "info", Format: "auto"},
+		Auth:     Auth{Secrets: []SharedSecret{{ID: SecretID(NewSecret("a-secret-of-some-length")), Secret: NewSecret("a-secret-of-some-length")}}, Expiry: "allocate"},
+		Mobility: "false",
+		Drain:    Drain{Deadline: Duration(time.Hour)},
+		Limits:   Limits{Permissions: 1024, Channels: 1024, Unauthenticated: Unauthenticated{100, 1000}, Backlog: Backlog{1 << 20, Duration(500 * time.Millisecond)}},
+		Store:    Store{Path: "/var/lib/turnout"},
+		Log:      Log{Level: "info", Format: "auto"},
 	}
 	if !reflect.DeepEqual(l.Config, want) {
 		t.Errorf("got  %+v\nwant %+v", l.Config, want)
@@ -103,6 +104,7 @@ auth:
   users:
     alice: '***'
   expiry: hard
+mobility: true
 alternates:
   - turn:192.0.2.9:3478
   - url: turn:other.example:3479?transport=udp

@@ -11,7 +11,6 @@ var unavailable = []string{
 	"relay.offload",
 	"relay.tcp",
 	"auth.oauth",
-	"mobility",
 	"nat-discovery",
 	"quota.user.bandwidth",
 	"quota.allocation",

@@ -34,7 +34,7 @@ func example() *collector {
 			FromClients:      relay.Traffic{Packets: 11, Bytes: 12}, ToClients: relay.Traffic{Packets: 13, Bytes: 14},
 			FromPeers: relay.Traffic{Packets: 15, Bytes: 16}, ToPeers: relay.Traffic{Packets: 17, Bytes: 18},
 			PortsInUse: 19, Ports: 20, Panics: 21, RecvCalls: 22, RecvDatagrams: 23, SendCalls: 24, SendDatagrams: 25,
-			Streams: 26, Draining: true,
+			Streams: 26, Draining: true, Moves: 27, HandOvers: 28,
 		}, words{}}, true
 	})
 }
@@ -54,6 +54,8 @@ func TestLint(t *testing.T) {
 func TestValues(t *testing.T) {
 	t.Parallel()
 	const want = `
+turnout_allocation_hand_overs_total 28
+turnout_allocation_moves_total 27
 turnout_allocations{transport="tcp"} 1
 turnout_allocations{transport="udp"} 2
 turnout_allocations_started_total 10

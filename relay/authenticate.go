@@ -13,6 +13,27 @@ import (
 // carries, the preferred one first; requests must echo it byte for byte.
 var passwordAlgorithms = stun.AppendPasswordAlgorithms(nil, stun.PasswordSHA256, stun.PasswordMD5)
 
+// owners of allocations are hashes of what their requests are recognised by: the
+// username, or of a client that shares its username with others the mac_key of its
+// access token (RFC 7635). The lowest bit tells which, so that neither can be taken
+// for the other.
+const ownedByToken = 1
+
+func ownerByName(username []byte) (owner [16]byte) {
+	sum := sha256.Sum256(username)
+	owner = [16]byte(sum[:16])
+	owner[0] &^= ownedByToken
+	return owner
+}
+
+func ownerByToken(holder [16]byte) [16]byte {
+	holder[0] |= ownedByToken
+	return holder
+}
+
+// thirdParty says whether an owner is the holder of an access token.
+func thirdParty(owner [16]byte) bool { return owner[0]&ownedByToken != 0 }
+
 // authenticate checks a request by the long-term credential mechanism, in the
 // order of RFC 8489 §9.2.4.
 func (r *request) authenticate() error {
@@ -83,8 +104,7 @@ func (r *request) findUsername() bool {
 		}
 		r.username = append(r.usernameSpace[:0], name...)
 	}
-	sum := sha256.Sum256(r.username)
-	r.owner = [16]byte(sum[:16])
+	r.owner = ownerByName(r.username)
 	return true
 }
 
@@ -92,6 +112,15 @@ func (r *request) findUsername() bool {
 // allocation the key it was made with, so that a long call survives the end of
 // its credential (auth.expiry: allocate), else the verifier's.
 func (r *request) verify(algorithm auth.Algorithm) error {
+	if token, ok := r.msg.Attribute(stun.AttrAccessToken); ok {
+		return r.verifyToken(token)
+	}
+	if a := r.allocation; a != nil && thirdParty(a.Owner()) && r.CheckIntegrity(a.Key()) == nil {
+		// RFC 7635 §9: only Allocate and Refresh carry the token.
+		r.owner, r.integrity = a.Owner(), r.msg.Integrity()
+		r.verified = auth.Verified{Key: append(r.keySpace[:0], a.Key()...)}
+		return nil
+	}
 	if a := r.allocation; a != nil && a.Owner() == r.owner && !r.strictly() {
 		if len(a.Key()) == keyLength(algorithm) && r.CheckIntegrity(a.Key()) == nil {
 			// A copy: the answer to a Refresh is signed after the allocation is gone.
@@ -106,6 +135,31 @@ func (r *request) verify(algorithm auth.Algorithm) error {
 	}
 	r.verified = v
 	return nil
+}
+
+// verifyToken finds the key in an access token. RFC 7635 §7.
+func (r *request) verifyToken(token []byte) error {
+	r.integrity = r.msg.Integrity() // there is no password, and no algorithm for one
+	v, err := r.verifier.VerifyToken(&r.verifierState, r, r.username, token, r.wall)
+	if err != nil {
+		r.failure = err
+		return errUnauthenticated
+	}
+	r.verified, r.owner = v, ownerByToken(v.Holder)
+	return nil
+}
+
+// unexpectedToken refuses an access token that nobody has asked for. RFC 7635 §7.
+func (r *request) unexpectedToken() bool {
+	return !r.known.Has(stun.AttrAccessToken) && r.msg.Has(stun.AttrAccessToken)
+}
+
+// renews says whether a Refresh comes with a new access token, which takes the
+// place of the one that the allocation was made with (RFC 7635 §9): on the
+// allocation's own 5-tuple only. It has nothing in common with the old one that
+// could be compared.
+func (r *request) renews() bool {
+	return r.msg.Method() == stun.MethodRefresh && r.verified.ThirdParty && thirdParty(r.allocation.Owner()) && !r.moves
 }
 
 // strictly says that the credential must still be valid for this request.
@@ -134,6 +188,8 @@ func (r *request) outcome(err error) Authentication {
 		return AuthenticationStaleNonce
 	case r.msg.Integrity() == stun.IntegrityNone:
 		return AuthenticationChallenged
+	case errors.Is(r.failure, auth.ErrToken):
+		return AuthenticationWrongToken
 	case errors.Is(r.failure, auth.ErrIntegrity):
 		return AuthenticationWrongPassword
 	case errors.Is(r.failure, auth.ErrExpired):

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"turnout/auth"
 	"turnout/stun"
 )
 
@@ -69,6 +68,8 @@ func (a *actor) expectAttribute(m stun.Message, l line, key, v string) {
 	case "info":
 		_, _, info, _ := m.ICMP()
 		a.bind(key, v, strconv.Itoa(int(info)))
+	case "third-party":
+		a.bind(key, v, text(stun.AttrThirdPartyAuthorization))
 	case "ticket":
 		a.bind(key, v, text(stun.AttrMobilityTicket))
 		if n := len(text(stun.AttrMobilityTicket)); n > 32 {
@@ -167,7 +168,7 @@ func (a *actor) expectSigned(m stun.Message, v string) {
 	if want == stun.IntegrityNone {
 		return
 	}
-	if err := m.CheckIntegrity(auth.DeriveKey(nil, a.algorithm, a.user, a.realm, a.password)); err != nil {
+	if err := m.CheckIntegrity(a.key(a.algorithm, a.user, a.realm, a.password)); err != nil {
 		a.fatalf("%v", err)
 	}
 }

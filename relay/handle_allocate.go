@@ -77,7 +77,7 @@ func allocationRequest(rq *request) (allocation.Request, error) {
 	if err := checkMobility(rq); err != nil {
 		return r, err
 	}
-	r.Lifetime = rq.lifetime(rq.now, r.Expires)
+	r.Lifetime = rq.lifetime(rq.now, rq.verified.Expires)
 	return r, nil
 }
 

@@ -116,13 +116,17 @@ func (r *request) answer(h *method, rs *stun.Builder, dst []byte) (stun.Code, er
 // that are unknown here, in this order. RFC 8489 §6.3.
 func (r *request) check(h *method) error {
 	if h.authenticated {
+		if r.unexpectedToken() {
+			r.unknown = append(r.unknown[:0], stun.AttrAccessToken)
+			return errUnknownAttribute
+		}
 		err := r.authenticate()
 		r.counters.authentication(r.outcome(err))
 		if err != nil {
 			return err
 		}
 		// RFC 8656 §5: a 5-tuple's requests come from the user that allocated.
-		if r.allocation != nil && r.allocation.Owner() != r.owner && r.msg.Method() != stun.MethodAllocate {
+		if r.allocation != nil && r.allocation.Owner() != r.owner && r.msg.Method() != stun.MethodAllocate && !r.renews() {
 			return errWrongCredentials
 		}
 	}
@@ -144,6 +148,9 @@ func (r *request) buildError(rs *stun.Builder, dst []byte, c stun.Code) {
 		rs.AddString(stun.AttrRealm, r.realm)
 		rs.Add(stun.AttrNonce, r.nonces.Append(&r.nonceState, r.nonceSpace[:0], r.from.tuple.Client, r.wall))
 		rs.Add(stun.AttrPasswordAlgorithms, passwordAlgorithms)
+		if r.serverName != "" && c == stun.CodeUnauthenticated { // RFC 7635 §4
+			rs.AddString(stun.AttrThirdPartyAuthorization, r.serverName)
+		}
 	case stun.CodeTryAlternate: // RFC 8489 §10
 		r.addAlternate(rs)
 	case stun.CodeUnknownAttribute: // RFC 8489 §6.3.1

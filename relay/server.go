@@ -76,7 +76,7 @@ func (s *Server) configure(c Config) error {
 	if err != nil {
 		return err
 	}
-	s.realm = c.Realm
+	s.realm, s.serverName = c.Realm, c.Verifier.ServerName()
 	s.defaultLifetime = allocation.Duration(c.DefaultLifetime)
 	s.maxLifetime = allocation.Duration(c.MaxLifetime)
 	s.totalLifetime = allocation.Duration(c.TotalLifetime)
@@ -87,6 +87,9 @@ func (s *Server) configure(c Config) error {
 	s.known = knownAttributes
 	if !c.Network.DontFragment() {
 		s.known = knownWithoutDontFragment
+	}
+	if s.serverName != "" {
+		s.known |= stun.NewAttributeSet(stun.AttrAccessToken)
 	}
 	s.expiry = c.Expiry
 	s.userAllocations = c.UserAllocations

@@ -15,6 +15,7 @@ import (
 // concurrent use by itself.
 type settings struct {
 	realm           string
+	serverName      string // THIRD-PARTY-AUTHORIZATION; empty: no access tokens
 	defaultLifetime allocation.Duration
 	maxLifetime     allocation.Duration
 	totalLifetime   allocation.Duration // 0: none
@@ -111,7 +112,9 @@ func (r EndReason) String() string {
 // and the maximum (RFC 8656 §7.2, §8.2), and no longer than the caps of
 // relay.lifetime.total and, with auth.expiry hard, the credential: 0 once that
 // time is over, or refreshing often would get past it.
-func (r *request) lifetime(created allocation.Time, credentialExpires int64) allocation.Duration {
+// What an access token is for never outlives it (RFC 7635 §9). credentialExpires is
+// zero for never.
+func (r *request) lifetime(created allocation.Time, credentialExpires time.Time) allocation.Duration {
 	granted := r.defaultLifetime
 	if asked, err := r.msg.Uint32(stun.AttrLifetime); err == nil {
 		granted = max(granted, min(allocation.Duration(asked)*allocation.Second, r.maxLifetime))
@@ -119,8 +122,13 @@ func (r *request) lifetime(created allocation.Time, credentialExpires int64) all
 	if r.totalLifetime > 0 {
 		granted = min(granted, r.totalLifetime-allocation.Duration(r.now-created))
 	}
-	if r.expiry == ExpiryHard && credentialExpires > 0 {
-		granted = min(granted, allocation.Duration(credentialExpires-r.wall.Unix())*allocation.Second)
+	switch {
+	case credentialExpires.IsZero():
+	case r.expiry == ExpiryHard:
+		granted = min(granted, allocation.Duration(credentialExpires.Unix()-r.wall.Unix())*allocation.Second)
+	case thirdParty(r.owner): // whole seconds, or LIFETIME might be rounded up
+		left := allocation.Duration(credentialExpires.Sub(r.wall))
+		granted = min(granted, left/allocation.Second*allocation.Second)
 	}
 	return max(granted, 0)
 }

@@ -108,11 +108,12 @@ const (
 	AuthenticationWrongPassword
 	AuthenticationExpired
 	AuthenticationRevoked
+	AuthenticationWrongToken
 	numAuthentications
 )
 
 var authentications = [numAuthentications]string{
-	"ok", "challenged", "malformed", "stale_nonce", "unknown_user", "wrong_password", "expired", "revoked",
+	"ok", "challenged", "malformed", "stale_nonce", "unknown_user", "wrong_password", "expired", "revoked", "wrong_token",
 }
 
 // String is the outcome's name, as metrics label it.

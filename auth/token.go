@@ -127,14 +127,8 @@ func (v *Verifier) VerifyToken(st *VerifierState, m Signed, kid, token []byte, n
 	if err != nil {
 		return Verified{}, err
 	}
-	st.key = append(st.key[:0], o.macKey...)
-	if m.CheckIntegrity(st.key) != nil {
-		// RFC 7635 Appendix B: a client with a key for SHA-256 signs by SHA-1 with the SHA-1 of it.
-		sum := sha1.Sum(o.macKey)
-		st.key = append(st.key[:0], sum[:]...)
-		if len(o.macKey) != sha256.Size || m.CheckIntegrity(st.key) != nil {
-			return Verified{}, ErrIntegrity
-		}
+	if !st.signedByHolder(m, o.macKey) {
+		return Verified{}, ErrIntegrity
 	}
 	left := o.left(now)
 	if left < time.Second {
@@ -146,6 +140,23 @@ func (v *Verifier) VerifyToken(st *VerifierState, m Signed, kid, token []byte, n
 		return Verified{}, ErrRevoked
 	}
 	return r, nil
+}
+
+// signedByHolder finds what the holder of a mac_key signs with, and leaves it in s.key: the mac_key; of one for SHA-256
+// its SHA-1, where the client signs by SHA-1 (RFC 7635 Appendix B); or the first 16 bytes, which is what coturn takes for
+// the key of HMAC-SHA-1, as long as one from MD5.
+func (s *VerifierState) signedByHolder(m Signed, macKey []byte) bool {
+	if s.key = append(s.key[:0], macKey...); m.CheckIntegrity(s.key) == nil {
+		return true
+	}
+	if len(macKey) == sha256.Size {
+		sum := sha1.Sum(macKey)
+		if s.key = append(s.key[:0], sum[:]...); m.CheckIntegrity(s.key) == nil {
+			return true
+		}
+	}
+	s.key = append(s.key[:0], macKey[:minMACKey]...)
+	return len(macKey) > minMACKey && m.CheckIntegrity(s.key) == nil
 }
 
 // tokenSubject is whom the holder of a mac_key is logged and counted as. It leaves the key's hash in s.sum.

@@ -119,6 +119,14 @@ func TestVerifyToken(t *testing.T) {
 				t.Errorf("subject %q", r.Subject)
 			}
 			subjects[string(r.Subject)] = true
+			// What coturn takes for the key of HMAC-SHA-1.
+			r, err = v.VerifyToken(&st, signedWith(a.MACKey[:16]), []byte(kid), a.Token, tokenNow)
+			if err != nil || !bytes.Equal(r.Key, a.MACKey[:16]) {
+				t.Errorf("signed with the first 16 bytes of %d: %v", size, err)
+			}
+			if _, err := v.VerifyToken(&st, signedWith(a.MACKey[:15]), []byte(kid), a.Token, tokenNow); err != ErrIntegrity {
+				t.Errorf("signed with the first 15 bytes: %v", err)
+			}
 			// RFC 7635 Appendix B.
 			sum := sha1.Sum(a.MACKey)
 			r, err = v.VerifyToken(&st, signedWith(sum[:]), []byte(kid), a.Token, tokenNow)

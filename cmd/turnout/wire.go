@@ -88,7 +88,11 @@ func (a *app) trust(l *config.Loaded) (trust, error) {
 	for name, password := range l.Auth.Users {
 		users[name] = password.Reveal()
 	}
-	t.verifier, err = a.parts.newVerifier(auth.VerifierConfig{Realm: l.Realm, Keyring: t.keyring, Users: users})
+	holders, err := thirdParty(l)
+	if err != nil {
+		return t, err
+	}
+	t.verifier, err = a.parts.newVerifier(auth.VerifierConfig{Realm: l.Realm, Keyring: t.keyring, Users: users, ThirdParty: holders})
 	if err != nil {
 		return t, unusable("auth", err)
 	}

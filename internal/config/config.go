@@ -30,7 +30,7 @@ type Config struct {
 	// and cloud metadata services are denied unless allowed here. The most specific entry wins, deny on a tie.
 	Peers Peers `key:"peers"`
 
-	// Who may use the relay. Secrets, users or both are needed.
+	// Who may use the relay. Secrets, users or access tokens are needed.
 	Auth Auth `key:"auth"`
 
 	// Whether clients may take their allocations along to another address and transport (RFC 8016), as phones do that leave the
@@ -126,6 +126,9 @@ type Auth struct {
 	// What the end of a credential does to a live allocation: allocate is nothing, so that long calls survive;
 	// refresh fails its next Refresh; hard ends it. Needs a restart.
 	Expiry string `key:"expiry" default:"allocate" oneof:"allocate|refresh|hard"`
+
+	// Access tokens of authorization servers (RFC 7635): clients come with one in place of a password.
+	OAuth OAuth `key:"oauth"`
 }
 
 // A Drain says how turnout ends when it is told to: it makes no more allocations and waits for those there are.

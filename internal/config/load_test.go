@@ -104,6 +104,9 @@ auth:
   users:
     alice: '***'
   expiry: hard
+  oauth:
+    server-name: ''
+    keys: []
 mobility: true
 alternates:
   - turn:192.0.2.9:3478
@@ -326,6 +329,9 @@ func TestExampleDefaults(t *testing.T) {
 		// Empty and absent lists are the same.
 		l.Peers, want.Peers, l.Auth.Users, want.Auth.Users = Peers{}, Peers{}, nil, nil
 		for _, c := range []*Config{&l.Config, &want.Config} {
+			if len(c.Auth.OAuth.Keys) == 0 {
+				c.Auth.OAuth.Keys = nil
+			}
 			if len(c.Alternates)+len(c.Drain.Alternate) == 0 {
 				c.Alternates, c.Drain.Alternate = nil, nil
 			}

@@ -10,7 +10,6 @@ var unavailable = []string{
 	"relay.gro",
 	"relay.offload",
 	"relay.tcp",
-	"auth.oauth",
 	"nat-discovery",
 	"quota.user.bandwidth",
 	"quota.allocation",

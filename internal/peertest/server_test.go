@@ -42,6 +42,9 @@ peers:
 auth:
   secrets: [{id: k1, secret: %[5]s}]
   users: {%[6]s: %[7]s}
+  oauth:
+    server-name: %[9]s
+    keys: %[10]s
 mobility: true
 drain: {deadline: 1s}
 admin: {listen: "127.0.0.1:%[8]d"}
@@ -74,7 +77,7 @@ func start(t *testing.T) *server {
 		return running(t, other)
 	}
 	r := freePorts(t, relayPorts+2)
-	text := fmt.Sprintf(configuration, realm, r.first, r.first+2, r.last(), secret, user, password, r.first+1)
+	text := fmt.Sprintf(configuration, realm, r.first, r.first+2, r.last(), secret, user, password, r.first+1, oauthName, oauthKeys)
 	file := filepath.Join(t.TempDir(), "turnout.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

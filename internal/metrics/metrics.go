@@ -111,8 +111,8 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	if !ok {
 		return
 	}
-	for _, t := range []allocation.Transport{allocation.UDP, allocation.TCP} {
-		gauge(allocations, s.AllocationsBy[t], transportName(t)) // zeros too, so that a rate has a start
+	for _, t := range []allocation.Transport{allocation.UDP, allocation.TCP, allocation.TLS, allocation.DTLS} {
+		gauge(allocations, s.AllocationsBy[t], t.String()) // zeros too, so that a rate has a start
 	}
 	counter(started, s.AllocationsTotal)
 	gauge(connections, s.Streams)
@@ -136,13 +136,6 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	})
 	s.counted.EachDrop(func(reason string, n uint64) { counter(drops, n, reason) })
 	s.counted.EachAuthentication(func(result string, n uint64) { counter(authentication, n, result) })
-}
-
-func transportName(t allocation.Transport) string {
-	if t == allocation.TCP {
-		return "tcp"
-	}
-	return "udp"
 }
 
 func boolean(b bool) int {

@@ -54,7 +54,9 @@ func TestLint(t *testing.T) {
 func TestValues(t *testing.T) {
 	t.Parallel()
 	const want = `
+turnout_allocations{transport="dtls"} 0
 turnout_allocations{transport="tcp"} 1
+turnout_allocations{transport="tls"} 0
 turnout_allocations{transport="udp"} 2
 turnout_allocations_started_total 10
 turnout_authentications_total{result="ok"} 4

@@ -18,6 +18,7 @@ var mayImport = map[string][]string{
 	"auth/token":        {"auth"},
 	"auth/identity":     {"auth"},
 	"internal/netio":    {},
+	"internal/secure":   {"internal/netio"},
 	"internal/offload":  {},
 	"internal/config":   {},
 	"internal/metrics":  {"relay", "allocation"},

@@ -13,7 +13,7 @@ import (
 
 const (
 	// streamIdle is how long a connection without allocation may take for each
-	// message it begins.
+	// message it begins. One whose allocation has ended is closed within that time.
 	streamIdle = 60 * time.Second
 	// streamStuck is how long a client may refuse to take data before its
 	// connection is cut off; data is dropped long before (limits.backlog.time).
@@ -127,7 +127,7 @@ func (s *stream) patient() bool {
 }
 
 // bears says whether reading goes on after an error: where an allocation lives on
-// the connection, which RFC 8656 §7.2 does not end because its client is silent.
+// the connection. Data from peers alone may keep a client content: it owes no message.
 func (s *stream) bears(err error) bool {
 	var timeout net.Error
 	return errors.As(err, &timeout) && timeout.Timeout() && s.allocated.Load() && s.patient()

@@ -21,7 +21,7 @@ var mayImport = map[string][]string{
 	"internal/secure":   {"internal/netio"},
 	"internal/offload":  {},
 	"internal/config":   {},
-	"internal/metrics":  {"relay", "allocation"},
+	"internal/metrics":  {"relay", "allocation", "internal/secure"},
 	"internal/admin":    {},
 	"internal/api":      {"auth", "auth/token", "auth/identity"},
 	"internal/archtest": {},

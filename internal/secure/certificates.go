@@ -130,11 +130,11 @@ func (c *Certificates) tell(what string, p *pair) {
 	c.log.Log(context.Background(), level, what, "key", p.files.Name, "names", leaf.DNSNames, "expires", leaf.NotAfter)
 }
 
+// Names are those that the default certificate is good for: of hosts, wildcards included.
+func (c *Certificates) Names() []string { return c.pairs[0].current.Load().Leaf.DNSNames }
+
 // Expiries yields each certificate's configuration key and when it expires.
 func (c *Certificates) Expiries(yield func(name string, expires time.Time) bool) {
-	if c == nil {
-		return
-	}
 	for _, p := range c.pairs {
 		if !yield(p.files.Name, p.current.Load().Leaf.NotAfter) {
 			return

@@ -1,6 +1,9 @@
 package secure
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // A Drop names why a connection or a datagram did not get through. Every one is
 // counted under its name; the names are metric labels and change only by addition.
@@ -87,41 +90,43 @@ func (c *counters) drop(d Drop) {
 
 // Stats are totals since the start and gauges of now.
 type Stats struct {
-	HalfOpen int    // handshakes under way
-	PassedOn uint64 // connections given to the HTTPS server
-
-	dropped   [numDrops]uint64
-	completed [numProtocols]uint64
+	HalfOpen    int                  // handshakes under way
+	CompletedBy map[Protocol]uint64  // handshakes
+	PassedOn    uint64               // connections given to the HTTPS server
+	DroppedBy   map[Drop]uint64      // connections and datagrams
+	Expiries    map[string]time.Time // of the certificates in use, by their key in the configuration
 }
 
 // Stats reads the counters; cheap enough for every scrape.
 func (t *Transports) Stats() Stats {
-	s := Stats{HalfOpen: t.handshakes.count(), PassedOn: t.counters.passedOn.Load()}
-	for d := range s.dropped {
-		s.dropped[d] = t.counters.drops[d].Load()
+	s := Stats{
+		HalfOpen: t.handshakes.count(), CompletedBy: map[Protocol]uint64{}, PassedOn: t.counters.passedOn.Load(),
+		DroppedBy: map[Drop]uint64{}, Expiries: map[string]time.Time{},
 	}
-	for p := range s.completed {
-		s.completed[p] = t.counters.completed[p].Load()
+	for p := range numProtocols {
+		s.CompletedBy[p] = t.counters.completed[p].Load()
+	}
+	for _, d := range Drops() {
+		s.DroppedBy[d] = t.counters.drops[d].Load()
+	}
+	if t.certificates != nil {
+		for name, expires := range t.certificates.Expiries {
+			s.Expiries[name] = expires
+		}
 	}
 	return s
 }
 
-// Dropped is how many connections or datagrams were dropped for this reason.
-func (s Stats) Dropped(d Drop) uint64 { return s.dropped[d] }
-
-// Completed is how many handshakes succeeded.
-func (s Stats) Completed(p Protocol) uint64 { return s.completed[p] }
-
-// EachDrop yields every reason with its count.
+// EachDrop yields every reason with its count, in order.
 func (s Stats) EachDrop(yield func(reason string, n uint64)) {
 	for _, d := range Drops() {
-		yield(d.String(), s.dropped[d])
+		yield(d.String(), s.DroppedBy[d])
 	}
 }
 
-// EachCompleted yields every protocol with how many handshakes succeeded.
+// EachCompleted yields every protocol with how many handshakes succeeded, in order.
 func (s Stats) EachCompleted(yield func(protocol string, n uint64)) {
 	for p := range numProtocols {
-		yield(p.String(), s.completed[p])
+		yield(p.String(), s.CompletedBy[p])
 	}
 }

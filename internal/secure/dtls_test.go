@@ -101,8 +101,8 @@ func TestDTLSAgainFromTheSameAddress(t *testing.T) {
 		}
 		life.end()
 	}
-	if s := h.Stats(); s.Completed(DTLS) != 3 || s.HalfOpen != 0 {
-		t.Errorf("%d completed, %d under way", s.Completed(DTLS), s.HalfOpen)
+	if s := h.Stats(); s.CompletedBy[DTLS] != 3 || s.HalfOpen != 0 {
+		t.Errorf("%d completed, %d under way", s.CompletedBy[DTLS], s.HalfOpen)
 	}
 }
 
@@ -177,8 +177,8 @@ func TestDTLSForgedHello(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		s := h.Stats()
-		if s.Completed(DTLS) != 1 || s.Dropped(DropHandshakeTimeout)+s.Dropped(DropHandshakeFailed) == 0 {
-			t.Errorf("%d completed, %d timed out, %d failed", s.Completed(DTLS), s.Dropped(DropHandshakeTimeout), s.Dropped(DropHandshakeFailed))
+		if s.CompletedBy[DTLS] != 1 || s.DroppedBy[DropHandshakeTimeout]+s.DroppedBy[DropHandshakeFailed] == 0 {
+			t.Errorf("%d completed, %d timed out, %d failed", s.CompletedBy[DTLS], s.DroppedBy[DropHandshakeTimeout], s.DroppedBy[DropHandshakeFailed])
 		}
 	})
 }
@@ -238,9 +238,9 @@ func TestDTLSBadDatagrams(t *testing.T) {
 			{"data before the cookie", DropDTLSUnknown, 2, [][]byte{datagramHello(0), record(23, 1, 10, 10), record(22, 1, 10, 10)}},
 			{"too much, too early", DropDTLSEarly, 2, append([][]byte{datagramHello(0)}, many(record(22, 0, 8000, 8000), 6)...)},
 		} {
-			before := h.Stats().Dropped(c.want)
+			before := h.Stats().DroppedBy[c.want]
 			send(c.datagrams...)
-			if got := h.Stats().Dropped(c.want) - before; got != c.n {
+			if got := h.Stats().DroppedBy[c.want] - before; got != c.n {
 				t.Errorf("%s: %d dropped as %s, want %d", c.what, got, c.want, c.n)
 			}
 		}
@@ -328,8 +328,8 @@ func TestDTLSFlood(t *testing.T) { // not in parallel: it measures memory
 		time.Sleep(2 * handshakeTime)
 		synctest.Wait()
 		s := h.Stats()
-		if s.HalfOpen != 0 || s.Dropped(DropHandshakeDisplaced) != 18001 {
-			t.Errorf("%d under way, %d displaced, want 0, 18001", s.HalfOpen, s.Dropped(DropHandshakeDisplaced))
+		if s.HalfOpen != 0 || s.DroppedBy[DropHandshakeDisplaced] != 18001 {
+			t.Errorf("%d under way, %d displaced, want 0, 18001", s.HalfOpen, s.DroppedBy[DropHandshakeDisplaced])
 		}
 		after := heap()
 		t.Logf("memory %d KiB before, %d KiB with 1000 half-open, %d KiB after 10000", before>>10, full>>10, after>>10)
@@ -373,8 +373,8 @@ func TestDTLSPerSource(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		if s := h.Stats(); s.HalfOpen != perSource || s.Dropped(DropHandshakeDisplaced) != 20-perSource {
-			t.Errorf("%d under way, %d displaced", s.HalfOpen, s.Dropped(DropHandshakeDisplaced))
+		if s := h.Stats(); s.HalfOpen != perSource || s.DroppedBy[DropHandshakeDisplaced] != 20-perSource {
+			t.Errorf("%d under way, %d displaced", s.HalfOpen, s.DroppedBy[DropHandshakeDisplaced])
 		}
 	})
 }

@@ -155,8 +155,8 @@ func TestTLSFlood(t *testing.T) { // not in parallel: it measures memory
 		} else {
 			t.Logf("memory %d KiB before 5000 connections, %d KiB after", before>>10, after>>10)
 		}
-		if s := h.Stats(); s.HalfOpen != 0 || s.Completed(TLS) != 2 ||
-			s.Dropped(DropHandshakeFailed)+s.Dropped(DropHandshakeDisplaced)+s.Dropped(DropHandshakeTimeout) != 10000 {
+		if s := h.Stats(); s.HalfOpen != 0 || s.CompletedBy[TLS] != 2 ||
+			s.DroppedBy[DropHandshakeFailed]+s.DroppedBy[DropHandshakeDisplaced]+s.DroppedBy[DropHandshakeTimeout] != 10000 {
 			t.Errorf("%+v", s)
 		}
 	})

@@ -153,8 +153,8 @@ func TestProxyConnections(t *testing.T) {
 			t.Errorf("half a header is borne for %v, want %v", took, handshakeTime)
 		}
 		synctest.Wait()
-		if s := h.Stats(); s.Dropped(DropProxyHeader) != 2 || s.Dropped(DropHandshakeTimeout) != 1 || s.HalfOpen != 0 {
-			t.Errorf("%d headers refused, %d timeouts, %d under way", s.Dropped(DropProxyHeader), s.Dropped(DropHandshakeTimeout), s.HalfOpen)
+		if s := h.Stats(); s.DroppedBy[DropProxyHeader] != 2 || s.DroppedBy[DropHandshakeTimeout] != 1 || s.HalfOpen != 0 {
+			t.Errorf("%d headers refused, %d timeouts, %d under way", s.DroppedBy[DropProxyHeader], s.DroppedBy[DropHandshakeTimeout], s.HalfOpen)
 		}
 	})
 }
@@ -171,15 +171,15 @@ func TestProxyClientsCountForThemselves(t *testing.T) {
 			h.dial(at)
 		}
 		synctest.Wait()
-		if s := h.Stats(); s.HalfOpen != 100 || s.Dropped(DropHandshakeDisplaced) != 0 {
-			t.Errorf("%d under way, %d displaced", s.HalfOpen, s.Dropped(DropHandshakeDisplaced))
+		if s := h.Stats(); s.HalfOpen != 100 || s.DroppedBy[DropHandshakeDisplaced] != 0 {
+			t.Errorf("%d under way, %d displaced", s.HalfOpen, s.DroppedBy[DropHandshakeDisplaced])
 		}
 		for range 20 { // all of one client
 			h.dial(at).Write(block(0x21, 0x11, fourToFour...))
 		}
 		synctest.Wait()
-		if s := h.Stats(); s.HalfOpen != 100+perSource || s.Dropped(DropHandshakeDisplaced) != 20-perSource {
-			t.Errorf("%d under way, %d displaced", s.HalfOpen, s.Dropped(DropHandshakeDisplaced))
+		if s := h.Stats(); s.HalfOpen != 100+perSource || s.DroppedBy[DropHandshakeDisplaced] != 20-perSource {
+			t.Errorf("%d under way, %d displaced", s.HalfOpen, s.DroppedBy[DropHandshakeDisplaced])
 		}
 	})
 }

@@ -52,8 +52,8 @@ func TestTLS(t *testing.T) {
 			echoes(t, conn, "hello")
 		})
 	}
-	if s := h.Stats(); s.Completed(TLS) != 7 || s.HalfOpen != 0 {
-		t.Errorf("%d handshakes completed, %d under way", s.Completed(TLS), s.HalfOpen)
+	if s := h.Stats(); s.CompletedBy[TLS] != 7 || s.HalfOpen != 0 {
+		t.Errorf("%d handshakes completed, %d under way", s.CompletedBy[TLS], s.HalfOpen)
 	}
 }
 
@@ -85,8 +85,8 @@ func TestTLSWithUnknownProtocols(t *testing.T) {
 		t.Error("TLS 1.1 is served")
 	}
 	stop()
-	if s := h.Stats(); s.Dropped(DropHandshakeFailed) != 5 || s.Completed(TLS) != 0 {
-		t.Errorf("%d failed, %d completed", s.Dropped(DropHandshakeFailed), s.Completed(TLS))
+	if s := h.Stats(); s.DroppedBy[DropHandshakeFailed] != 5 || s.CompletedBy[TLS] != 0 {
+		t.Errorf("%d failed, %d completed", s.DroppedBy[DropHandshakeFailed], s.CompletedBy[TLS])
 	}
 }
 
@@ -136,8 +136,8 @@ func TestFallback(t *testing.T) {
 		echoes(t, conn, "not HTTP")
 	}
 	transport.CloseIdleConnections()
-	if s := h.Stats(); s.PassedOn != 2 || s.Completed(TLS) != 3 {
-		t.Errorf("%d passed on, %d completed", s.PassedOn, s.Completed(TLS))
+	if s := h.Stats(); s.PassedOn != 2 || s.CompletedBy[TLS] != 3 {
+		t.Errorf("%d passed on, %d completed", s.PassedOn, s.CompletedBy[TLS])
 	}
 }
 
@@ -189,7 +189,7 @@ func TestFallbackPassesEveryByte(t *testing.T) {
 			t.Errorf("without the HTTPS server: %q, %v, want the end", got, err)
 		}
 		synctest.Wait()
-		if n := h.Stats().Dropped(DropFallbackUnreachable); n != 1 {
+		if n := h.Stats().DroppedBy[DropFallbackUnreachable]; n != 1 {
 			t.Errorf("%d unreachable, want 1", n)
 		}
 	})
@@ -244,8 +244,8 @@ func TestTLSBounds(t *testing.T) {
 		}
 		synctest.Wait()
 		s := h.Stats()
-		if s.Dropped(DropHandshakeTimeout) != 2 || s.Dropped(DropClientHelloTooLong) != 1 || s.HalfOpen != 0 {
-			t.Errorf("timeouts %d, too long %d, under way %d", s.Dropped(DropHandshakeTimeout), s.Dropped(DropClientHelloTooLong), s.HalfOpen)
+		if s.DroppedBy[DropHandshakeTimeout] != 2 || s.DroppedBy[DropClientHelloTooLong] != 1 || s.HalfOpen != 0 {
+			t.Errorf("timeouts %d, too long %d, under way %d", s.DroppedBy[DropHandshakeTimeout], s.DroppedBy[DropClientHelloTooLong], s.HalfOpen)
 		}
 	})
 }

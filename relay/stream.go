@@ -85,12 +85,16 @@ func (s *stream) runReader() {
 
 // readFrames reads a stream of bytes.
 func (s *stream) readFrames() {
-	buf, have := make([]byte, streamBuffer), 0
+	buf, have, begun := make([]byte, streamBuffer), 0, false
 	for {
 		n, err := s.conn.Read(buf[have:])
 		have += n
 		whole, next, framing := wholeFrames(buf[:have])
+		if !begun && have > 0 && stun.Classify(buf[:have]) != stun.KindSTUN {
+			whole, framing = 0, errNotBegun
+		}
 		if whole > 0 {
+			begun = true
 			if !s.serve(buf[:whole]) {
 				return
 			}
@@ -108,6 +112,10 @@ func (s *stream) readFrames() {
 		}
 	}
 }
+
+// errNotBegun ends a connection that does not begin with STUN: no channel is bound
+// yet. The letters of HTTP would pass for the head of long ChannelData.
+var errNotBegun = errors.New("a connection begins with STUN")
 
 // readMessages reads DTLS records, each of which is one message: the worker
 // judges it as it does a datagram.

@@ -74,6 +74,7 @@ turnout_drops_total{reason="client_hello_too_long"} 0
 turnout_drops_total{reason="dtls_backlog"} 0
 turnout_drops_total{reason="dtls_early"} 0
 turnout_drops_total{reason="dtls_malformed"} 0
+turnout_drops_total{reason="dtls_rate"} 0
 turnout_drops_total{reason="dtls_send"} 0
 turnout_drops_total{reason="dtls_unknown"} 0
 turnout_drops_total{reason="fallback_unreachable"} 0

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/pion/dtls/v3"
 
@@ -150,6 +151,9 @@ func (l *dtlsListener) dispatch(p netio.Packet) Drop {
 	l.mu.Unlock()
 	switch {
 	case c.pending == nil && isHandshake(b, clientHello):
+		if !l.transports.handshakes.admits(time.Now()) {
+			return DropDTLSRate
+		}
 		return l.begin(at).put(b)
 	case c.pending != nil && epoch(b) == 0:
 		return c.pending.put(b)

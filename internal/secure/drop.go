@@ -24,6 +24,7 @@ const (
 	DropNotDTLS
 	DropDTLSMalformed
 	DropDTLSUnknown
+	DropDTLSRate
 	DropDTLSEarly
 	DropDTLSBacklog
 	DropDTLSSend
@@ -43,6 +44,7 @@ var drops = [numDrops]struct{ name, sentence string }{
 	DropNotDTLS:             {"not_dtls", "The first byte of a datagram to a DTLS listener is not DTLS's (RFC 7983 §7)."},
 	DropDTLSMalformed:       {"dtls_malformed", "The header of a DTLS record does not fit its datagram, or the datagram is longer than 8192 bytes."},
 	DropDTLSUnknown:         {"dtls_unknown", "A DTLS record from a client without connection that does not begin one."},
+	DropDTLSRate:            {"dtls_rate", "In one second more DTLS handshakes were begun than may be under way (limits.handshakes)."},
 	DropDTLSEarly:           {"dtls_early", "A client sent more than a DTLS handshake needs before it was complete."},
 	DropDTLSBacklog:         {"dtls_backlog", "A DTLS connection was sent more than could be decrypted in time."},
 	DropDTLSSend:            {"dtls_send", "A datagram of a DTLS connection could not be sent."},

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 )
 
 // perSource is how many handshakes of one source may be under way.
@@ -13,11 +14,15 @@ const perSource = 8
 // handshakes bounds those under way, in all and for each source: a further one
 // displaces the oldest. A client that has not yet shown that it receives what is
 // sent to its address goes before one that has, so that forged addresses displace
-// each other. Safe for concurrent use.
+// each other; and of such clients no more begin in a second than may be under way,
+// so that each has a second for its answer whoever else comes. Safe for concurrent
+// use.
 type handshakes struct {
-	limit int // immutable
+	limit  int           // immutable
+	spaced time.Duration // immutable: between those of unproven addresses, on average
 
 	mu      sync.Mutex
+	free    time.Time                     // guarded by mu: when the next of an unproven address is due; a second early at most
 	byAge   [2]list.List                  // guarded by mu: of *handshake, oldest first; [1]: of proven addresses
 	sources map[netip.Prefix][]*handshake // guarded by mu: oldest first, at most perSource each
 }
@@ -33,7 +38,21 @@ type handshake struct {
 }
 
 func newHandshakes(limit int) *handshakes {
-	return &handshakes{limit: limit, sources: map[netip.Prefix][]*handshake{}}
+	return &handshakes{limit: limit, spaced: time.Second / time.Duration(limit), sources: map[netip.Prefix][]*handshake{}}
+}
+
+// admits says whether one of an unproven address may begin now.
+func (h *handshakes) admits(now time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.free.Before(now) {
+		h.free = now
+	}
+	if h.free.Sub(now) >= time.Second {
+		return false
+	}
+	h.free = h.free.Add(h.spaced)
+	return true
 }
 
 // sourceOf is the source that an address counts for: itself, or the /64 of an

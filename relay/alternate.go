@@ -14,12 +14,12 @@ type Alternate struct {
 	// IPv4 and IPv6 are where clients of each family reach it; the zero AddrPort where they do not. A client is only
 	// sent to a server that it reaches by its own family, and told the other address too.
 	IPv4, IPv6 netip.AddrPort
-	// Transports are those it serves: a client tries it by the one it came by. If empty, all.
+	// Transports are those it serves: a client tries it by the one it came by. If empty, every one.
 	Transports []allocation.Transport
 	// Weight is its share of the clients, against the others that would do. If zero, 1.
 	Weight int
 	// Domain is the name in its certificate, told as ALTERNATE-DOMAIN (RFC 8489 §14.16). If empty, none is told:
-	// clients then expect the name they knew before.
+	// clients by TLS or DTLS then expect the name they knew before.
 	Domain string
 }
 

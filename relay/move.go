@@ -73,11 +73,15 @@ func (w *worker) allocationOf(from *origin) *allocation.Allocation {
 func (w *worker) disconnected(s *stream) {
 	s.ended = true
 	a := w.table.Lookup(s.tuple)
+	if a == nil {
+		return
+	}
+	l := &w.links[a.ID().Index()]
 	switch {
-	case a == nil:
-	case a.Moving() && a.Next() == s.tuple:
-		w.links[a.ID().Index()].forgetNext()
+	case l.next != nil && l.next.stream == s:
+		l.forgetNext()
 		w.table.CancelMove(a)
+	case l.origin.stream != s: // another connection's, on the same 5-tuple
 	case a.Moving():
 		w.settle(a) // RFC 8016 §3.2.2: closing the old connection ends the move, too
 	case w.tickets.of(a) != nil:

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"turnout/allocation"
 	"turnout/internal/config"
 	"turnout/relay"
 )
@@ -44,11 +43,8 @@ func (b addressBook) list(from []config.Alternate) (list []relay.Alternate) {
 		if addrs[1].IsValid() {
 			r.IPv6 = netip.AddrPortFrom(addrs[1], a.URL.Port)
 		}
-		switch a.URL.Transport {
-		case "udp":
-			r.Transports = []allocation.Transport{allocation.UDP}
-		case "tcp":
-			r.Transports = []allocation.Transport{allocation.TCP}
+		for _, t := range a.URL.Transports() {
+			r.Transports = append(r.Transports, schemes[t])
 		}
 		if r.IPv4.IsValid() || r.IPv6.IsValid() {
 			list = append(list, r)

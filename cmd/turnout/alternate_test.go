@@ -18,7 +18,7 @@ const withAlternates = minimal + `alternates:
   - turn:192.0.2.9
   - {url: "turn:other.example:3479?transport=udp", weight: 3, domain: other.example}
 drain:
-  alternate: ["turn:[2001:db8::9]:3478?transport=tcp", "turn:other.example"]
+  alternate: ["turns:[2001:db8::9]?transport=tcp", "turn:other.example"]
 `
 
 // TestAlternates looks names up at the start and every five minutes, and keeps what it knows where that fails.
@@ -26,10 +26,11 @@ func TestAlternates(t *testing.T) {
 	name := file(t, withAlternates)
 	c := newConsole(t)
 	other4, other6 := netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr("2001:db8::2")
-	literal := relay.Alternate{IPv4: netip.MustParseAddrPort("192.0.2.9:3478")}
-	drain := relay.Alternate{IPv6: netip.MustParseAddrPort("[2001:db8::9]:3478"), Transports: []allocation.Transport{allocation.TCP}}
+	both := []allocation.Transport{allocation.UDP, allocation.TCP}
+	literal := relay.Alternate{IPv4: netip.MustParseAddrPort("192.0.2.9:3478"), Transports: both}
+	drain := relay.Alternate{IPv6: netip.MustParseAddrPort("[2001:db8::9]:5349"), Transports: []allocation.Transport{allocation.TLS}}
 	looked := relay.Alternate{IPv4: netip.AddrPortFrom(other4, 3479), Weight: 3, Domain: "other.example", Transports: []allocation.Transport{allocation.UDP}}
-	plain := relay.Alternate{IPv4: netip.AddrPortFrom(other4, 3478)}
+	plain := relay.Alternate{IPv4: netip.AddrPortFrom(other4, 3478), Transports: both}
 	synctest.Test(t, func(t *testing.T) {
 		c.relay.ended, c.relay.broken, c.relay.found = make(chan struct{}), make(chan error), make(chan relay.Alternates)
 		answers := [][]netip.Addr{{other4, netip.MustParseAddr("198.51.100.2")}, nil, {other6}}

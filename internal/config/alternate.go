@@ -11,12 +11,13 @@ import (
 
 // An Alternate is another server that clients are sent to. In the file it is a TURN URL, or a mapping.
 type Alternate struct {
-	// Where it is: turn:host:port?transport=udp, host being a name or an address. Without a transport it serves every
-	// one; without a port it is 3478. Names are looked up at the start and every five minutes.
+	// Where it is: turn:host:port?transport=udp, host being a name or an address; turns: is for clients that come by TLS (tcp)
+	// or DTLS (udp). Without a transport it serves both; without a port it is 3478, or 5349 of turns:. Names are looked up
+	// at the start and every five minutes.
 	URL TURNURL `key:"url"`
 	// Its share of the clients, against that of the others. If zero, 1.
 	Weight int `key:"weight" min:"0" max:"1000000"`
-	// Name in its certificate, for clients that come by TLS. If absent, clients expect the name they know.
+	// Name in its certificate, for clients that come by TLS or DTLS. If absent, clients expect the name they know.
 	Domain string `key:"domain"`
 }
 
@@ -25,23 +26,21 @@ func (a *Alternate) UnmarshalText(text []byte) error { return a.URL.UnmarshalTex
 
 // A TURNURL is a URL of a TURN server (RFC 7065). The zero value is none.
 type TURNURL struct {
+	Secure    bool   // turns:
 	Host      string // name or address, IPv6 without brackets
 	Port      uint16
 	Transport string // udp or tcp; empty: both
 }
 
-// UnmarshalText reads turn:host:port?transport=udp, of which port and transport may be left out.
+// UnmarshalText reads turn:host:port?transport=udp, of which port and transport may be left out, or turns:.
 func (u *TURNURL) UnmarshalText(text []byte) error {
 	s := string(text)
 	scheme, rest, ok := strings.Cut(s, ":")
 	if !ok || scheme != "turn" && scheme != "turns" {
 		return fmt.Errorf("%s is no TURN URL; write one as turn:other.example:3478?transport=udp", quote(s))
 	}
-	if scheme == "turns" {
-		return fmt.Errorf("%s: servers over TLS are not available in this version; use turn:", quote(s))
-	}
 	rest, query, _ := strings.Cut(rest, "?")
-	var read TURNURL
+	read := TURNURL{Secure: scheme == "turns"}
 	switch query {
 	case "":
 	case "transport=udp", "transport=tcp":
@@ -51,7 +50,7 @@ func (u *TURNURL) UnmarshalText(text []byte) error {
 	}
 	host, port, err := net.SplitHostPort(rest)
 	if err != nil { // without a port
-		host, port = strings.TrimSuffix(strings.TrimPrefix(rest, "["), "]"), "3478" // RFC 7065 §3.1
+		host, port = strings.TrimSuffix(strings.TrimPrefix(rest, "["), "]"), read.defaultPort()
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || n == 0 {
@@ -69,12 +68,36 @@ func (u *TURNURL) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// defaultPort is the one of a URL without a port (RFC 7065 §3.1).
+func (u TURNURL) defaultPort() string {
+	if u.Secure {
+		return "5349"
+	}
+	return "3478"
+}
+
+// Transports are those between clients and the server: of udp, tcp, tls and dtls.
+func (u TURNURL) Transports() []string {
+	all := map[bool][]string{false: {"udp", "tcp"}, true: {"dtls", "tls"}}[u.Secure]
+	switch u.Transport {
+	case "udp":
+		return all[:1]
+	case "tcp":
+		return all[1:]
+	}
+	return all
+}
+
 // MarshalText writes the URL whole, or nothing for none.
 func (u TURNURL) MarshalText() ([]byte, error) {
 	if u.Host == "" {
 		return nil, nil
 	}
-	s := "turn:" + net.JoinHostPort(u.Host, strconv.Itoa(int(u.Port)))
+	s := "turn:"
+	if u.Secure {
+		s = "turns:"
+	}
+	s += net.JoinHostPort(u.Host, strconv.Itoa(int(u.Port)))
 	if u.Transport != "" {
 		s += "?transport=" + u.Transport
 	}

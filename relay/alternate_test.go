@@ -31,6 +31,8 @@ func (s *script) alternates(text string) (list []Alternate) {
 				a.Transports = append(a.Transports, allocation.UDP)
 			case "tcp":
 				a.Transports = append(a.Transports, allocation.TCP)
+			case "tls":
+				a.Transports = append(a.Transports, allocation.TLS)
 			default:
 				addr, err := netip.ParseAddrPort(part)
 				switch {

@@ -50,9 +50,10 @@ func (n *fakeNetwork) ListenTCP(netip.AddrPort) (net.Listener, error) { panic("n
 func (n *fakeNetwork) DialTCP(context.Context, netip.AddrPort, netip.AddrPort) (net.Conn, error) {
 	panic("no streams here")
 }
-func (n *fakeNetwork) DontFragment() bool    { return true }
-func (n *fakeNetwork) MaxWorkers() int       { return 1 }
-func (n *fakeNetwork) Limitations() []string { return nil }
+func (n *fakeNetwork) Transfer(net.Conn, net.Conn, func(int)) error { panic("no streams here") }
+func (n *fakeNetwork) DontFragment() bool                           { return true }
+func (n *fakeNetwork) MaxWorkers() int                              { return 1 }
+func (n *fakeNetwork) Limitations() []string                        { return nil }
 
 // A fakePoller hands out the packets given to it and keeps what was sent.
 type fakePoller struct {

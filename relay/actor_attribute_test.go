@@ -64,6 +64,8 @@ func (a *actor) attribute(b *stun.Builder, key, v string) {
 		b.Add(stun.AttributeType(number()), []byte("what?"))
 	case "attribute":
 		a.rawAttribute(b, v)
+	case "connection":
+		b.AddUint32(stun.AttrConnectionID, uint32(number()))
 	case "software":
 		b.AddString(stun.AttrSoftware, v)
 	default:

@@ -15,6 +15,7 @@ import (
 var verbs = map[string]stun.Method{
 	"binding": stun.MethodBinding, "allocate": stun.MethodAllocate, "refresh": stun.MethodRefresh,
 	"permission": stun.MethodCreatePermission, "bind": stun.MethodChannelBind,
+	"tcp-connect": stun.MethodConnect, "connection-bind": stun.MethodConnectionBind,
 }
 
 // request sends a request, after a challenge if the client has none yet.

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"net/netip"
 	"strconv"
@@ -69,6 +70,8 @@ func (a *actor) expectAttribute(m stun.Message, l line, key, v string) {
 	case "info":
 		_, _, info, _ := m.ICMP()
 		a.bind(key, v, strconv.Itoa(int(info)))
+	case "connection":
+		a.bind(key, v, strconv.FormatUint(uint64(binary.BigEndian.Uint32([]byte(text(stun.AttrConnectionID)))), 10))
 	case "has", "lacks":
 		a.expectPresence(m, key, v)
 	case "tos":

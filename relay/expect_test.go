@@ -11,17 +11,26 @@ import (
 )
 
 // expect checks what arrived next: "nothing", "closed", "open", "success",
-// "error CODE", "data DATA", "icmp TYPE/CODE", "channel NUMBER DATA" for clients,
+// "error CODE", "attempt", "raw DATA" on a data connection, "data DATA", "icmp TYPE/CODE", "channel NUMBER DATA" for clients,
 // DATA for peers.
 func (a *actor) expect(l line) {
 	a.script.t.Helper()
 	what := l.words[0]
+	if a.listener != nil {
+		a.expectPeerTCP(l)
+		return
+	}
 	if a.stream != nil && (what == "closed" || what == "open") {
 		a.expectConnection(what)
 		return
 	}
+	if what == "raw" {
+		a.expectData(l.words[1])
+		return
+	}
 	p, ok := a.next()
 	if what == "nothing" {
+		a.expectNoData()
 		if ok {
 			a.fatalf("got %s, want nothing", describe(p.bytes))
 		}
@@ -85,6 +94,8 @@ func (a *actor) expectMessage(l line, b []byte) {
 		if code == stun.CodeStaleNonce || code == stun.CodeUnauthenticated {
 			a.learn(m)
 		}
+	case "attempt":
+		a.expectAttempt(m)
 	case "data":
 		data, ok := m.Attribute(stun.AttrData)
 		if m.Type() != dataIndication || !ok || string(data) != l.words[1] {

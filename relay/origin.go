@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"net"
 	"net/netip"
 
 	"turnout/allocation"
@@ -23,9 +24,15 @@ type link struct {
 	live    bool
 	origin  origin
 	relays  [2]netio.Socket // by family index
+	peers   [2]net.Listener // of a TCP allocation, in their place
 	icmp    allocation.Time // arrival time of the ICMP rate limit
 	started int64           // unix seconds, for the line logged at the end
+
+	connections map[netip.AddrPort]*connection // of a TCP allocation, by peer; some may have ended just now
 }
+
+// byTCP says whether a message came by TCP, or TLS over it.
+func (o *origin) byTCP() bool { return o.stream != nil && o.tuple.Transport == allocation.TCP }
 
 // family is the index of an address family in a link.
 func family(ipv6 bool) int {

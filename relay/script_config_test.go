@@ -142,6 +142,15 @@ func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string)
 		c.PeersDeny = prefixes(strings.Split(value, ",")...)
 	case "no-dont-fragment":
 		c.Network = fragmenting{s.network}
+	case "no-tcp":
+		c.NoTCP = true
+	case "tcp-ports":
+		for _, r := range strings.Split(value, ",") {
+			low, high := portRange(r)
+			c.TCPPorts = append(c.TCPPorts, PortRange{low, high})
+		}
+	case "connections":
+		c.MaxConnections = number()
 	case "sockets":
 		s.network.LimitSockets(number())
 	default:
@@ -168,6 +177,9 @@ func (s *script) readConfig(config map[string]string, l line) {
 func (s *script) stop() {
 	synctest.Wait()
 	for _, a := range s.actors {
+		if len(a.data) > 0 && !s.t.Failed() {
+			s.t.Errorf("%s: data %.60q was not expected by %s", s.where, a.data, a.name)
+		}
 		if p, ok := a.next(); ok && !s.t.Failed() {
 			s.t.Errorf("%s: %s was not expected by %s", s.where, describe(p.bytes), a.name)
 		}

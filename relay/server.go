@@ -96,6 +96,11 @@ func (s *Server) configure(c Config) error {
 	s.ledger = allocation.NewLedger(c.TotalAllocations)
 	s.budget = newBudget(c.UnauthenticatedRate, c.UnauthenticatedBurst)
 	s.log = c.Logger
+	if !c.NoTCP {
+		ports.ServeTCP()
+		s.connections, s.maxConnections = newConnections(), c.MaxConnections
+		s.known |= stun.NewAttributeSet(stun.AttrConnectionID)
+	}
 	for _, r := range c.RelayAddresses {
 		if r.External.IsValid() && r.External != r.Bind {
 			s.nat = append(s.nat, r)
@@ -220,6 +225,9 @@ func (s *Server) Serve(ctx context.Context) error {
 		<-w.done
 	}
 	s.tasks.Wait()
+	if s.connections != nil {
+		s.connections.tasks.Wait()
+	}
 	close(s.ended)
 	<-logged
 	close(s.closed)
@@ -273,6 +281,7 @@ func (s *Server) Stats() Stats {
 	st := Stats{
 		Allocations: s.ledger.Total(),
 		PortsInUse:  s.ports.InUse(), Ports: s.ports.Size(),
+		TCPPortsInUse: s.ports.InUseTCP(), TCPPorts: s.ports.SizeTCP(),
 		Streams: int(s.open.Load()), Draining: s.draining.Load(),
 	}
 	for _, w := range s.workers {
@@ -281,5 +290,8 @@ func (s *Server) Stats() Stats {
 		}
 	}
 	st.fill()
+	if s.connections != nil {
+		s.connections.stats(&st)
+	}
 	return st
 }

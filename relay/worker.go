@@ -275,7 +275,10 @@ func (w *worker) finish() {
 	}
 	w.endRound()
 	for _, p := range w.inbox.close() {
-		if p.stream != nil && p.frames != nil {
+		switch {
+		case p.do != nil: // it may bring a connection that somebody has to close
+			p.do(w)
+		case p.stream != nil && p.frames != nil:
 			p.stream.resume()
 		}
 	}

@@ -290,11 +290,12 @@ relay:
   batch: 3
   lifetime: {default: 11m, max: 2h, total: 3h}
   channels: rfc5766
+  tcp: {enabled: false, ports: [443, 1024-2000]}
   network: portable
 peers: {allow: [10.0.0.0/8], deny: [10.1.0.0/16]}
 auth: {secrets: [{id: new, secret: a-secret-of-some-length}, {id: old, secret: another-secret-of-some-length}], users: {alice: wonderland}, expiry: hard}
 quota: {user: {allocations: 5}, total: {allocations: 6}}
-limits: {permissions: 7, channels: 8, unauthenticated: {rate: 9, burst: 10}, backlog: {bytes: 70000, time: 12ms}}
+limits: {permissions: 7, channels: 8, connections: 13, unauthenticated: {rate: 9, burst: 10}, backlog: {bytes: 70000, time: 12ms}}
 log: {level: error}
 `
 	if code := c.serving(t, "--config", file(t, text))(); code != exitOK {
@@ -309,6 +310,7 @@ log: {level: error}
 		PortMin:        50000, PortMax: 50001, Batch: 3,
 		DefaultLifetime: 11 * time.Minute, MaxLifetime: 2 * time.Hour, TotalLifetime: 3 * time.Hour,
 		LegacyChannels: true, Expiry: relay.ExpiryHard,
+		NoTCP: true, TCPPorts: []relay.PortRange{{Min: 443, Max: 443}, {Min: 1024, Max: 2000}}, MaxConnections: 13,
 		PeersAllow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, PeersDeny: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")},
 		HostAddresses:   []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback(), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("10.0.0.4"), netip.MustParseAddr("203.0.113.7")},
 		UserAllocations: 5, TotalAllocations: 6, MaxPermissions: 7, MaxChannels: 8,

@@ -49,10 +49,11 @@ func TestDefaults(t *testing.T) {
 		Listen: []Listener{{"udp", netip.MustParseAddrPort("127.0.0.1:3478")}},
 		Relay: Relay{
 			Ports: PortRange{49152, 65535}, Batch: 64, Channels: "rfc8656", Network: "auto",
+			TCP:      TCPRelay{Enabled: "true", Ports: []PeerPorts{{PortRange{1024, 65535}}}},
 			Lifetime: Lifetime{Default: Duration(10 * time.Minute), Max: Duration(time.Hour)},
 		},
 		Auth:   Auth{Secrets: []SharedSecret{{ID: SecretID(NewSecret("a-secret-of-some-length")), Secret: NewSecret("a-secret-of-some-length")}}, Expiry: "allocate"},
-		Limits: Limits{Permissions: 1024, Channels: 1024, Unauthenticated: Unauthenticated{100, 1000}, Backlog: Backlog{1 << 20, Duration(500 * time.Millisecond)}},
+		Limits: Limits{Permissions: 1024, Channels: 1024, Connections: 64, Unauthenticated: Unauthenticated{100, 1000}, Backlog: Backlog{1 << 20, Duration(500 * time.Millisecond)}},
 		Store:  Store{Path: "/var/lib/turnout"},
 		Log:    Log{Level: "info", Format: "auto"},
 	}
@@ -86,6 +87,11 @@ relay:
     max: 1h30m
     total: 24h
   channels: rfc5766
+  tcp:
+    enabled: false
+    ports:
+      - 443
+      - 1024-65535
   network: auto
 peers:
   allow:
@@ -110,6 +116,7 @@ quota:
 limits:
   permissions: 10
   channels: 20
+  connections: 30
   unauthenticated:
     rate: -1
     burst: 30

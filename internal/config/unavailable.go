@@ -9,7 +9,6 @@ var unavailable = []string{
 	"relay.gso",
 	"relay.gro",
 	"relay.offload",
-	"relay.tcp",
 	"auth.oauth",
 	"mobility",
 	"nat-discovery",

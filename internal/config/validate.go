@@ -156,7 +156,7 @@ var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
 func (l *loader) checkRelayedPorts() {
 	p := l.out.Relay.Ports
 	for i, ln := range l.out.Listen {
-		if ln.Scheme == "udp" && ln.Addr.IsValid() && ln.Addr.Port() >= p.Min && ln.Addr.Port() <= p.Max {
+		if (ln.Scheme == "udp" || l.out.Relay.TCP.Enabled == "true") && ln.Addr.IsValid() && ln.Addr.Port() >= p.Min && ln.Addr.Port() <= p.Max {
 			key := fmt.Sprintf("listen[%d]", i)
 			l.warn(l.origin(key), key, "port %d lies within relay.ports (%d-%d) and is lost to one or the other; listen outside of them", ln.Addr.Port(), p.Min, p.Max)
 		}

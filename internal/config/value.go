@@ -191,6 +191,26 @@ func (r *PortRange) UnmarshalText(text []byte) error {
 // MarshalText writes lowest-highest.
 func (r PortRange) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%d-%d", r.Min, r.Max), nil }
 
+// PeerPorts are ports that peers may listen on: a range, or one port.
+type PeerPorts struct{ PortRange }
+
+// UnmarshalText reads lowest-highest, or one port.
+func (p *PeerPorts) UnmarshalText(text []byte) error {
+	if n, err := strconv.ParseUint(string(text), 10, 16); err == nil && n > 0 {
+		p.PortRange = PortRange{uint16(n), uint16(n)}
+		return nil
+	}
+	return p.PortRange.UnmarshalText(text)
+}
+
+// MarshalText writes lowest-highest, or one port.
+func (p PeerPorts) MarshalText() ([]byte, error) {
+	if p.Min == p.Max {
+		return fmt.Append(nil, p.Min), nil
+	}
+	return p.PortRange.MarshalText()
+}
+
 // A Duration is a length of time.
 type Duration time.Duration
 

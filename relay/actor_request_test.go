@@ -80,7 +80,11 @@ func (a *actor) send(message []byte, l line) {
 		}
 		message[len(message)-1] ^= 1
 	}
-	a.write(message, a.server())
+	to := a.server()
+	if v, ok := l.values["to"]; ok {
+		to = a.script.address(v)
+	}
+	a.write(message, to)
 }
 
 // getChallenge learns realm and nonce as a client does, by a request without credentials.

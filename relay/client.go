@@ -1,6 +1,8 @@
 package relay
 
 import (
+	"net/netip"
+
 	"turnout/allocation"
 	"turnout/stun"
 )
@@ -55,7 +57,11 @@ func (w *worker) answer(m stun.Message, from *origin) Drop {
 	}
 	rq := &w.request
 	rq.begin(m, from, &w.state, w.now, w.wall)
-	code, err := rq.answer(h, &w.builder, w.arena.space(answerSize))
+	size := answerSize
+	if from.vantage != nil {
+		size += maxPadding
+	}
+	code, err := rq.answer(h, &w.builder, w.arena.space(size))
 	switch err {
 	case nil:
 	case errLater:
@@ -66,6 +72,10 @@ func (w *worker) answer(m stun.Message, from *origin) Drop {
 	w.counters.add(requestCounter(m.Method(), code), 1)
 	response := w.builder.Bytes()
 	w.arena.keep(len(response))
+	if v := rq.sendFrom; v != nil { // RFC 5780 §6.1
+		from.socket = w.listeners[v.listener]
+		from.tuple.Client = netip.AddrPortFrom(from.tuple.Client.Addr(), rq.sendTo)
+	}
 	return w.toOrigin(from, response, nil, 0, 0, 0)
 }
 

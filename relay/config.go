@@ -69,6 +69,10 @@ type Config struct {
 	// up to four more while it moves data.
 	MaxConnections int
 
+	// Discovery are the alternate addresses of NAT discovery (RFC 5780), one of a family at most. A family without one has
+	// none. Where its sockets cannot be opened, there is a warning in the log and none either.
+	Discovery []DiscoveryAddress
+
 	// Verifier knows whose credentials are good.
 	Verifier *auth.Verifier
 	// Expiry is what the end of a credential does to an allocation made with it. If zero, nothing.

@@ -51,14 +51,24 @@ func (a *actor) expect(l line) {
 		}
 		a.onlyKeys(l, "from", "tos")
 		a.bindAddr("from", l, p.from)
-	case p.from != a.server(): // RFC 8489 §6.3.1.2, RFC 8656 §7.2: on the 5-tuple
-		a.fatalf("got %s from %s, want it from %s", describe(p.bytes), p.from, a.server())
+	case p.from != a.answersFrom(l): // RFC 8489 §6.3.1.2, RFC 8656 §7.2: on the 5-tuple
+		a.fatalf("got %s from %s, want it from %s", describe(p.bytes), p.from, a.answersFrom(l))
 	case what == "channel":
 		a.onlyKeys(l, "tos")
 		a.expectChannel(l, p.bytes)
 	default:
 		a.expectMessage(l, p.bytes)
 	}
+}
+
+// answersFrom is where an answer comes from: where the client sends to, or what
+// the line says with "at=".
+func (a *actor) answersFrom(l line) netip.AddrPort {
+	a.script.t.Helper()
+	if v, ok := l.values["at"]; ok {
+		return a.script.address(v)
+	}
+	return a.server()
 }
 
 func (a *actor) expectConnection(what string) {

@@ -15,6 +15,8 @@ type origin struct {
 	socket netio.Socket // nil for a stream
 	local  netip.Addr   // source of answers on a wildcard socket; zero elsewhere
 	stream *stream      // nil for UDP
+
+	vantage *vantage // of NAT discovery, nil without it
 }
 
 // A link joins an allocation to its sockets: the client's origin and a relay

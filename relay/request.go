@@ -32,6 +32,11 @@ type request struct {
 
 	failure error // why verification failed
 
+	// Where the response to a Binding of NAT discovery goes: from another socket,
+	// to another port. sendFrom is nil for every other one.
+	sendFrom *vantage
+	sendTo   uint16
+
 	*state
 }
 
@@ -124,7 +129,11 @@ func (r *request) check(h *method) error {
 			return errWrongCredentials
 		}
 	}
-	if r.unknown = r.msg.UnknownRequired(r.unknown[:0], r.known); len(r.unknown) > 0 {
+	known := r.known
+	if h == &methodBinding && r.from.vantage != nil {
+		known |= discoveryAttributes
+	}
+	if r.unknown = r.msg.UnknownRequired(r.unknown[:0], known); len(r.unknown) > 0 {
 		return errUnknownAttribute
 	}
 	return nil

@@ -142,6 +142,15 @@ func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string)
 		c.PeersDeny = prefixes(strings.Split(value, ",")...)
 	case "no-dont-fragment":
 		c.Network = fragmenting{s.network}
+	case "discovery":
+		for _, a := range strings.Split(value, ",") {
+			bind, external, _ := strings.Cut(a, "=")
+			at := DiscoveryAddress{Bind: netip.MustParseAddrPort(bind)}
+			if external != "" {
+				at.External = netip.MustParseAddr(external)
+			}
+			c.Discovery = append(c.Discovery, at)
+		}
 	case "no-tcp":
 		c.NoTCP = true
 	case "tcp-ports":

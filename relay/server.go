@@ -24,7 +24,8 @@ type Server struct {
 	settings
 	network   netio.Network
 	workers   []*worker
-	listeners []Listener // ports filled in
+	listeners []Listener    // ports filled in
+	udp       []udpListener // by the workers' index of their sockets; those of NAT discovery too
 	streams   []net.Listener
 	ended     chan endedAllocation
 
@@ -66,6 +67,9 @@ func New(c Config) (*Server, error) {
 	}
 	// Listening ports may have been chosen just now, and are closed to peers.
 	c.Listeners = s.listeners
+	for _, u := range s.udp {
+		c.Listeners = append(c.Listeners, Listener{allocation.UDP, u.addr})
+	}
 	s.policy = newPolicy(c, s.ports)
 	return s, nil
 }
@@ -147,6 +151,12 @@ func (s *Server) listen(c Config) error {
 		}
 		s.listeners = append(s.listeners, l)
 	}
+	if err := s.listenDiscovery(c); err != nil {
+		return err
+	}
+	for _, u := range s.udp {
+		s.vantages = append(s.vantages, u.vantage)
+	}
 	return nil
 }
 
@@ -179,14 +189,21 @@ func (s *Server) listenUDP(addr netip.AddrPort) (netip.AddrPort, error) {
 	if err != nil {
 		return addr, err
 	}
+	return group[0].Local(), s.watch(group)
+}
+
+// watch gives each worker its socket of a group.
+func (s *Server) watch(group []netio.Socket) error {
+	addr := group[0].Local()
+	s.udp = append(s.udp, udpListener{addr: addr})
 	for i, socket := range group {
 		w := s.workers[i]
 		w.listeners = append(w.listeners, socket)
 		if err := w.poller.Add(socket, listenerEvent|uint64(len(w.listeners)-1)); err != nil {
-			return addr, fmt.Errorf("watch udp %s: %w", addr, err)
+			return fmt.Errorf("watch udp %s: %w", addr, err)
 		}
 	}
-	return group[0].Local(), nil
+	return nil
 }
 
 // Addrs are the listening addresses, ports filled in.

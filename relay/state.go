@@ -30,14 +30,16 @@ type settings struct {
 	policy   *policy
 	ports    *allocation.Ports
 	ledger   *allocation.Ledger
-	// connections of TCP allocations; nil where there are none
-	connections    *connections
+	budget   *budget
+	vantages []*vantage // by listener, nil without NAT discovery
+
+	connections    *connections // of TCP allocations; nil where there are none
 	maxConnections int
-	budget         *budget
-	nat            []allocation.RelayAddress // those with an external address of their own
-	log            *slog.Logger
-	draining       atomic.Bool   // no new allocations
-	unlogged       atomic.Uint64 // lines the log could not take
+
+	nat      []allocation.RelayAddress // those with an external address of their own
+	log      *slog.Logger
+	draining atomic.Bool   // no new allocations
+	unlogged atomic.Uint64 // lines the log could not take
 }
 
 // A state is what handlers work on: one worker's, owned by it.

@@ -137,6 +137,7 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 		NoTCP:                l.Relay.TCP.Enabled == "false",
 		TCPPorts:             peerPorts(l.Relay.TCP.Ports),
 		MaxConnections:       l.Limits.Connections,
+		Discovery:            discovery(l.NATDiscovery.Alternate),
 		Verifier:             t.verifier,
 		Expiry:               expiries[l.Auth.Expiry],
 		PeersAllow:           prefixes(l.Peers.Allow),
@@ -157,6 +158,14 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 		c.Network = a.parts.portable()
 	}
 	return c
+}
+
+func discovery(alternates []config.DiscoveryAddress) []relay.DiscoveryAddress {
+	var all []relay.DiscoveryAddress
+	for _, a := range alternates {
+		all = append(all, relay.DiscoveryAddress{Bind: a.Bind.AddrPort, External: a.External.Addr})
+	}
+	return all
 }
 
 func peerPorts(ports []config.PeerPorts) []relay.PortRange {

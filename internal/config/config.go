@@ -26,6 +26,9 @@ type Config struct {
 	// How data is relayed.
 	Relay Relay `key:"relay"`
 
+	// Answers to clients that explore the NAT before them (RFC 5780).
+	NATDiscovery NATDiscovery `key:"nat-discovery"`
+
 	// Which peers may be reached. Loopback, private and other addresses that are not global unicast, this host's own
 	// and cloud metadata services are denied unless allowed here. The most specific entry wins, deny on a tie.
 	Peers Peers `key:"peers"`
@@ -103,6 +106,15 @@ type Lifetime struct {
 
 	// The age at which an allocation is refreshed no more. If zero, it can be refreshed for ever. Needs a restart.
 	Total Duration `key:"total" default:"0"`
+}
+
+// A NATDiscovery says from where else clients are answered.
+type NATDiscovery struct {
+	// Second address and port of this host, which both differ from those of the first udp listener of the family, at most one of
+	// each family; {bind: "10.0.0.5:3479", external: 203.0.113.8} behind a 1:1 NAT. UDP sockets are opened on both addresses with
+	// both ports: open them in the firewall. The listener must be on one address. If absent, requests that need it are refused.
+	// Needs a restart.
+	Alternate []DiscoveryAddress `key:"alternate" default:"[]" shape:"an address:port or {bind, external}, or a list of one per family"`
 }
 
 // Peers says which peers may be reached.

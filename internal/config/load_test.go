@@ -93,6 +93,11 @@ relay:
       - 443
       - 1024-65535
   network: auto
+nat-discovery:
+  alternate:
+    - 192.0.2.9:3479
+    - bind: '[2001:db8::2]:3479'
+      external: 2001:db8::3
 peers:
   allow:
     - 10.0.0.0/8
@@ -320,6 +325,7 @@ func TestExampleDefaults(t *testing.T) {
 		l := mustLoad(t, strings.Join(edited, ""), Sources{}, nil)
 		// Empty and absent lists are the same.
 		l.Peers, want.Peers, l.Auth.Users, want.Auth.Users = Peers{}, Peers{}, nil, nil
+		l.NATDiscovery, want.NATDiscovery = NATDiscovery{}, NATDiscovery{}
 		if !reflect.DeepEqual(l.Config, want.Config) {
 			t.Errorf("%q changes the configuration to\n%+v, want\n%+v", strings.TrimSpace(edited[i]), l.Config, want.Config)
 		}

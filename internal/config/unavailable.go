@@ -11,7 +11,6 @@ var unavailable = []string{
 	"relay.offload",
 	"auth.oauth",
 	"mobility",
-	"nat-discovery",
 	"alternates",
 	"drain",
 	"quota.user.bandwidth",

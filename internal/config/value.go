@@ -105,6 +105,17 @@ type RelayAddress struct {
 // UnmarshalText reads an address that is both bound and told.
 func (r *RelayAddress) UnmarshalText(text []byte) error { return r.Bind.UnmarshalText(text) }
 
+// A DiscoveryAddress is the second address and port of NAT discovery. In the file it is address:port, or a mapping.
+type DiscoveryAddress struct {
+	// Address and port of this host that sockets are bound to.
+	Bind Address `key:"bind"`
+	// Address that clients are told. If absent, that of bind.
+	External Addr `key:"external"`
+}
+
+// UnmarshalText reads an address and port that is both bound and told.
+func (d *DiscoveryAddress) UnmarshalText(text []byte) error { return d.Bind.UnmarshalText(text) }
+
 // An Addr is an IP address without a port. The zero value is none.
 type Addr struct{ netip.Addr }
 

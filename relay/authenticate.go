@@ -102,8 +102,9 @@ func (r *request) findUsername() bool {
 }
 
 // verify finds the key that the request is signed with: for the owner of an
-// allocation, or of one whose connection is bound, the key it was made with, so that a long call survives the end of
-// its credential (auth.expiry: allocate), else the verifier's.
+// allocation, or of the one whose connection is to be bound, the key it was made
+// with, so that a long call survives the end of its credential (auth.expiry:
+// allocate), else the verifier's.
 func (r *request) verify(algorithm auth.Algorithm) error {
 	if key := r.knownKey(); len(key) == keyLength(algorithm) && !r.strictly() && r.CheckIntegrity(key) == nil {
 		// A copy: the answer to a Refresh is signed after the allocation is gone.

@@ -55,20 +55,15 @@ func (c *connection) abandon() {
 // destination, behind the last byte; when both ways have ended both connections
 // are closed. RFC 6062 §5.5.
 func (c *connection) carry(dst, src net.Conn, moved func(n int)) {
-	progress := false
-	for {
-		err := c.worker.network.Transfer(dst, src, func(n int) { progress = true; moved(n) })
-		switch {
-		case errors.Is(err, os.ErrDeadlineExceeded) && progress && c.linger(src):
-			progress = false
-			continue
-		case err != nil || closeWrite(dst) != nil:
-			c.end()
-		default:
-			c.linger(dst) // the other way reads from it
-		}
+	err := c.worker.network.Transfer(dst, src, moved)
+	for errors.Is(err, os.ErrDeadlineExceeded) && c.lingerOn(src) {
+		err = c.worker.network.Transfer(dst, src, moved)
+	}
+	if err != nil || closeWrite(dst) != nil {
+		c.end()
 		return
 	}
+	c.linger(dst) // the other way reads from it
 }
 
 // closeWrite ends what the other end of conn reads, behind what was written.

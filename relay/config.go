@@ -69,8 +69,9 @@ type Config struct {
 	// up to four more while it moves data.
 	MaxConnections int
 
-	// Discovery are the alternate addresses of NAT discovery (RFC 5780), one of a family at most. A family without one has
-	// none. Where its sockets cannot be opened, there is a warning in the log and none either.
+	// Discovery are the second addresses of NAT discovery (RFC 5780), one of a family at most. A family without one has
+	// none. Where its sockets cannot be opened, there is a warning in the log and none either. The first address is that of
+	// the family's first UDP listener, told to clients as RelayAddresses say.
 	Discovery []DiscoveryAddress
 
 	// Verifier knows whose credentials are good.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,6 +50,8 @@ type connection struct {
 	conn   net.Conn // to the peer
 	client net.Conn // from the client
 	timer  *time.Timer
+
+	lingered uint64 // likewise: bytes both ways when the last linger began
 }
 
 // A connectionState is how far a connection has come; it never goes back.
@@ -60,57 +63,6 @@ const (
 	connectionBound
 	connectionEnded
 )
-
-// connections are those of all workers: a ConnectionBind may arrive at any of
-// them. It is locked when connections begin, are bound and end; bytes are counted
-// without it.
-type connections struct {
-	up, down atomic.Uint64  // bytes of all connections, ended ones included
-	tasks    sync.WaitGroup // accepting and dialling; workers alone add to it
-
-	mu   sync.Mutex
-	byID map[uint32]*connection // guarded by mu: those that have not ended
-}
-
-func newConnections() *connections { return &connections{byID: map[uint32]*connection{}} }
-
-// count is how many connections are dialled, pending or bound.
-func (s *connections) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.byID)
-}
-
-// stats adds what connections carry, which has no packets.
-func (s *connections) stats(st *Stats) {
-	up, down := s.up.Load(), s.down.Load()
-	st.FromClients.Bytes += up
-	st.ToPeers.Bytes += up
-	st.FromPeers.Bytes += down
-	st.ToClients.Bytes += down
-	st.PeerConnections = s.count()
-}
-
-// add gives c an identifier that no other connection has.
-func (s *connections) add(c *connection, random func() uint32) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c.all = s
-	for c.id = random(); s.byID[c.id] != nil; {
-		c.id = random()
-	}
-	s.byID[c.id] = c
-}
-
-// pending is the connection that waits to be bound under id, or nil.
-func (s *connections) pending(id uint32) *connection {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if c := s.byID[id]; c != nil && c.state == connectionPending {
-		return c
-	}
-	return nil
-}
 
 // await has c, whose connection to the peer stands, wait for its ConnectionBind;
 // false if it has ended meanwhile.
@@ -140,17 +92,18 @@ func (c *connection) bind(client net.Conn) bool {
 }
 
 // lapse ends a connection that nobody has bound in time. RFC 6062 §5.2, §5.3.
-func (c *connection) lapse() {
-	if c.all.pending(c.id) == c {
-		c.end()
-	}
-}
+func (c *connection) lapse() { c.endWhile(connectionPending) }
 
 // end closes the peer's end and has the client's stream close the other, once. It
 // does not wait. The worker forgets c then.
 func (c *connection) end() {
+	c.endWhile(connectionDialling, connectionPending, connectionBound)
+}
+
+// endWhile ends c if it is in one of these states.
+func (c *connection) endWhile(states ...connectionState) {
 	c.all.mu.Lock()
-	if c.state == connectionEnded {
+	if !slices.Contains(states, c.state) {
 		c.all.mu.Unlock()
 		return
 	}
@@ -173,11 +126,22 @@ func (c *connection) end() {
 	c.worker.inbox.put(post{do: func(w *worker) { w.forget(c) }})
 }
 
-// linger gives one end of a connection closeLinger to send something; false if c
-// has ended.
-func (c *connection) linger(src net.Conn) bool {
+// linger gives the one end that still may, closeLinger to send something.
+func (c *connection) linger(src net.Conn) {
 	c.all.mu.Lock()
 	defer c.all.mu.Unlock()
+	c.lingerLocked(src)
+}
+
+// lingerOn does so again if it has sent something.
+func (c *connection) lingerOn(src net.Conn) bool {
+	c.all.mu.Lock()
+	defer c.all.mu.Unlock()
+	return c.up.Load()+c.down.Load() != c.lingered && c.lingerLocked(src)
+}
+
+func (c *connection) lingerLocked(src net.Conn) bool {
+	c.lingered = c.up.Load() + c.down.Load()
 	return c.state != connectionEnded && src.SetReadDeadline(time.Now().Add(closeLinger)) == nil
 }
 

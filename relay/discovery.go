@@ -10,8 +10,8 @@ import (
 	"turnout/stun"
 )
 
-// A DiscoveryAddress is the second address and port that NAT discovery answers from, of
-// one address family (RFC 5780 §6).
+// A DiscoveryAddress is the second address and port that NAT discovery answers
+// from, of one address family (RFC 5780 §6).
 type DiscoveryAddress struct {
 	Bind     netip.AddrPort // differs in address and port from the family's first UDP listener
 	External netip.Addr     // what clients are told in place of Bind's address, behind a 1:1 NAT. If zero, Bind's.
@@ -57,8 +57,22 @@ func (s *Server) listenDiscovery(c Config) error {
 		if err != nil {
 			return fmt.Errorf("nat discovery at %s: %w", alternate.Bind, err)
 		}
-		if err := s.openVantages(c, primary, alternate); err != nil {
+		vantages, opened, err := s.openVantages(c, primary, alternate)
+		if err != nil {
 			s.log.Warn("NAT discovery is off: its sockets cannot be opened", "alternate", alternate.Bind, "error", err)
+			continue
+		}
+		for i, group := range opened {
+			if err := s.watch(group); err != nil {
+				closeGroups(opened[i+1:])
+				return err
+			}
+		}
+		for i, v := range vantages {
+			for change := range v.changed {
+				v.changed[change] = vantages[i^change]
+			}
+			s.udp[v.listener].vantage = v
 		}
 	}
 	return nil
@@ -76,57 +90,47 @@ func (s *Server) primary(alternate netip.AddrPort) (netip.AddrPort, error) {
 		case l.Addr.Addr() == alternate.Addr(), l.Addr.Port() == alternate.Port():
 			return l.Addr, fmt.Errorf("address and port must both differ from udp listener %s", l.Addr)
 		}
+		if i, _ := s.listenerAt(l.Addr); s.udp[i].vantage != nil {
+			return l.Addr, errors.New("the family has one already")
+		}
 		return l.Addr, nil
 	}
 	return netip.AddrPort{}, errors.New("no udp listener of the family")
 }
 
-// openVantages opens those of the four addresses that are no listeners already, on
-// every worker or not at all.
-func (s *Server) openVantages(c Config, primary netip.AddrPort, alternate DiscoveryAddress) (err error) {
+// openVantages opens those of the four addresses that are no listeners already, all
+// or none. Vantages are in the order of the bits of vantage.changed.
+func (s *Server) openVantages(c Config, primary netip.AddrPort, alternate DiscoveryAddress) (vantages [4]*vantage, opened [][]netio.Socket, err error) {
 	addrs := [2]netip.Addr{primary.Addr(), alternate.Bind.Addr()}
 	ports := [2]uint16{primary.Port(), alternate.Bind.Port()}
-	var groups [][]netio.Socket
-	defer func() {
-		for _, g := range groups {
-			for _, socket := range g {
-				socket.Close()
-			}
-		}
-	}()
-	var vantages [4]*vantage
-	next := len(s.udp)
 	for i := range vantages {
 		at := netip.AddrPortFrom(addrs[i&changeIP], ports[i>>1])
-		vantages[i] = &vantage{}
-		if known, ok := s.listenerAt(at); ok {
-			vantages[i].listener = known
-		} else {
+		listener, ok := s.listenerAt(at)
+		if !ok {
 			group, err := s.network.ListenUDP(at, len(s.workers))
 			if err != nil {
-				return err
+				closeGroups(opened)
+				return vantages, nil, err
 			}
-			groups = append(groups, group)
-			vantages[i].listener = next
-			next++
+			listener = len(s.udp) + len(opened)
+			opened = append(opened, group)
 			at = group[0].Local()
 			ports[i>>1] = at.Port() // where any would do, the same of both addresses
 		}
-		vantages[i].origin = netip.AddrPortFrom(c.external(at.Addr(), alternate), at.Port())
+		vantages[i] = &vantage{
+			listener: listener,
+			origin:   netip.AddrPortFrom(c.external(at.Addr(), alternate), at.Port()),
+		}
 	}
+	return vantages, opened, nil
+}
+
+func closeGroups(groups [][]netio.Socket) {
 	for _, g := range groups {
-		if err := s.watch(g); err != nil {
-			return err
+		for _, socket := range g {
+			_ = socket.Close()
 		}
 	}
-	groups = nil // the workers have them now
-	for i, v := range vantages {
-		for change := range v.changed {
-			v.changed[change] = vantages[i^change]
-		}
-		s.udp[v.listener].vantage = v
-	}
-	return nil
 }
 
 // listenerAt is the index of the UDP listener at an address, if there is one.

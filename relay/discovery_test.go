@@ -46,6 +46,15 @@ func TestDiscoveryConfiguration(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "both differ") {
 		t.Errorf("the same port: %v", err)
 	}
+	_, err = New(Config{
+		Realm: "bench", Network: netio.NewMemory(), Verifier: newBench(t).verifier,
+		Listeners:      []Listener{{allocation.UDP, netip.MustParseAddrPort("127.0.0.1:3478")}},
+		RelayAddresses: relayAddresses("127.0.0.1"),
+		Discovery:      []DiscoveryAddress{{Bind: netip.MustParseAddrPort("127.0.0.2:3479")}, {Bind: netip.MustParseAddrPort("127.0.0.3:3480")}},
+	})
+	if err == nil || !strings.Contains(err.Error(), "one already") {
+		t.Errorf("two of a family: %v", err)
+	}
 }
 
 // Whatever a Binding request asks for, it is answered once, from one of the four

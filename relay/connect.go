@@ -50,10 +50,7 @@ func (w *worker) newConnection(a *allocation.Allocation, peer netip.AddrPort) *c
 	if l.connections == nil {
 		l.connections = map[netip.AddrPort]*connection{}
 	}
-	if old := l.connections[peer]; old != nil { // ended, and not forgotten yet
-		old.settle(a)
-	}
-	l.connections[peer] = c
+	l.connections[peer] = c // in place of one that has ended and is not forgotten yet
 	return c
 }
 

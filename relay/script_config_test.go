@@ -196,8 +196,12 @@ func (s *script) stop() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
+	began := time.Now()
 	_ = s.server.Shutdown(ctx)
 	synctest.Wait()
+	if took := time.Since(began); took > 0 {
+		s.t.Errorf("%s: the server took %v to end", s.where, took)
+	}
 	if open := s.network.Open(); len(open) > 0 {
 		s.t.Errorf("%s: still open at the end: %v", s.where, open)
 	}

@@ -34,7 +34,9 @@ type link struct {
 }
 
 // byTCP says whether a message came by TCP, or TLS over it.
-func (o *origin) byTCP() bool { return o.stream != nil && o.tuple.Transport == allocation.TCP }
+func (o *origin) byTCP() bool {
+	return o.tuple.Transport == allocation.TCP || o.tuple.Transport == allocation.TLS
+}
 
 // family is the index of an address family in a link.
 func family(ipv6 bool) int {

@@ -71,7 +71,7 @@ func exchange(t *testing.T, a, b net.Conn) {
 		if _, err := c.Write(data); err != nil {
 			t.Error(err)
 		}
-		if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+		if err := c.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
 			t.Error(err)
 		}
 	}
@@ -90,6 +90,24 @@ func exchange(t *testing.T, a, b net.Conn) {
 	all.Go(func() { read(a, down) })
 	all.Go(func() { read(b, up) })
 	all.Wait()
+}
+
+// A client by TLS has its TCP connections relayed too, its data connections by TLS.
+func TestRealConnectionSecurely(t *testing.T) {
+	t.Parallel()
+	s := serveReal(t, secureListeners(secureTransports(t)))
+	control := dialSecure(t, s, allocation.TLS)
+	relayed := control.allocateTCP()
+	peer, err := net.Dial("tcp", relayed.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { peer.Close() })
+	id := control.attempt()
+	data := dialSecure(t, s, allocation.TLS)
+	data.request(stun.MethodConnectionBind, func(b *stun.Builder) { b.AddUint32(stun.AttrConnectionID, id) })
+	exchange(t, data.conn, peer)
+	until(t, "the connection ended", func() bool { return s.Stats().PeerConnections == 0 })
 }
 
 func listenReal(t *testing.T) *net.TCPListener {

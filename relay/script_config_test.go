@@ -160,6 +160,8 @@ func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string)
 		}
 	case "connections":
 		c.MaxConnections = number()
+	case "secured":
+		s.listenSecurely(c)
 	case "sockets":
 		s.network.LimitSockets(number())
 	default:

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	mathrand "math/rand/v2"
-	"net"
 	"net/netip"
 	"runtime"
 	"sync"
@@ -26,7 +25,7 @@ type Server struct {
 	workers   []*worker
 	listeners []Listener    // ports filled in
 	udp       []udpListener // by the workers' index of their sockets; those of NAT discovery too
-	streams   []net.Listener
+	streams   []streamListener
 	ended     chan endedAllocation
 
 	serving  atomic.Bool
@@ -144,7 +143,7 @@ func (s *Server) listen(c Config) error {
 		if l.Transport == allocation.UDP {
 			l.Addr, err = s.listenUDP(l.Addr)
 		} else {
-			l.Addr, err = s.listenTCP(l.Addr)
+			l.Addr, err = s.listenStream(c, l)
 		}
 		if err != nil {
 			return err

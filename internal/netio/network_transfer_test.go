@@ -30,10 +30,13 @@ func newLine(t *testing.T, n Network) line {
 func TestTransfer(t *testing.T) {
 	onEach(t, func(t *testing.T, tn testNetwork) {
 		n := tn.open()
-		for _, wrap := range []bool{false, true} {
+		for _, wrap := range []string{"not", "whole", "with its descriptor"} {
 			l := newLine(t, n)
-			if wrap {
+			switch tcp, ok := l.in.(*net.TCPConn); {
+			case wrap == "whole":
 				l.in = wrapped{l.in}
+			case wrap == "with its descriptor" && ok:
+				l.in = struct{ *net.TCPConn }{tcp}
 			}
 			sent := pattern(6<<20, 7)
 			var moved atomic.Int64
@@ -63,7 +66,7 @@ func TestTransfer(t *testing.T) {
 			got, err := io.ReadAll(l.right)
 			all.Wait()
 			if want := append(sent, "tail"...); err != nil || !bytes.Equal(got, want) || moved.Load() != int64(len(want)-4) {
-				t.Errorf("wrapped %v: %d bytes of %d arrived, %d counted, %v", wrap, len(got), len(want), moved.Load(), err)
+				t.Errorf("wrapped %s: %d bytes of %d arrived, %d counted, %v", wrap, len(got), len(want), moved.Load(), err)
 			}
 		}
 	})

@@ -53,10 +53,11 @@ func (p pipe) close() {
 // errNoSplice says that the kernel does not splice here, or not now: nothing has been lost.
 var errNoSplice = errors.New("connection cannot be spliced")
 
-// Transfer leaves the bytes of TCP connections in the kernel, and copies others' by way of a buffer.
+// Transfer leaves the bytes of TCP connections in the kernel, and copies others' by way of a buffer. TCP is what gives
+// its descriptor: a *net.TCPConn, or one with other addresses around it. A connection with TLS gives none.
 func (system) Transfer(dst, src net.Conn, moved func(n int)) error {
-	to, ok := dst.(*net.TCPConn)
-	from, also := src.(*net.TCPConn)
+	to, ok := dst.(syscall.Conn)
+	from, also := src.(syscall.Conn)
 	if !ok || !also {
 		return copyStream(dst, src, moved)
 	}
@@ -67,7 +68,7 @@ func (system) Transfer(dst, src net.Conn, moved func(n int)) error {
 	return err
 }
 
-func spliceStream(dst, src *net.TCPConn, moved func(n int)) error {
+func spliceStream(dst, src syscall.Conn, moved func(n int)) error {
 	from, err := src.SyscallConn()
 	if err != nil {
 		return err

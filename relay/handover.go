@@ -96,7 +96,7 @@ func (w *worker) host(v *visit) {
 	case nil:
 		w.counters.add(requestCounter(m.Method(), code), 1)
 		answer = slices.Clone(w.builder.Bytes())
-	case errHandedOver:
+	case errLater:
 		handed = true
 	default:
 		w.counters.drop(DropUnauthenticatedBudget)

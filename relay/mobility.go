@@ -66,14 +66,16 @@ func (r *request) onOwnTuple(here *allocation.Allocation) error {
 }
 
 // checkMobility checks the MOBILITY-TICKET of an Allocate, which is empty: it asks for one. RFC 8016 §3.1.2.
-func checkMobility(rq *request) error {
+// A TCP allocation does not move: the RFC speaks of UDP, and its connections are
+// bound to the worker that made them.
+func checkMobility(rq *request, tcp bool) error {
 	value, ok := rq.msg.Attribute(stun.AttrMobilityTicket)
 	switch {
 	case !ok:
 		return nil
 	case len(value) != 0:
 		return errBadRequest
-	case rq.tickets == nil:
+	case rq.tickets == nil || tcp:
 		return errMobilityForbidden
 	}
 	return nil
@@ -98,7 +100,7 @@ func (r *request) move() error {
 	r.tickets.use(a, r.ticket, id, r.now)
 	if r.visit != nil {
 		r.sockets.handOver(a, r.visit)
-		return errHandedOver
+		return errLater
 	}
 	return nil
 }

@@ -40,6 +40,11 @@ type request struct {
 	failure   error      // why verification failed
 	alternate *Alternate // for 300
 
+	// Where the response to a Binding of NAT discovery goes: from another socket,
+	// to another port. sendFrom is nil for every other one.
+	sendFrom *vantage
+	sendTo   uint16
+
 	*state
 }
 
@@ -63,6 +68,10 @@ func serving(m stun.Method) *method {
 		return &methodCreatePermission
 	case stun.MethodChannelBind:
 		return &methodChannelBind
+	case stun.MethodConnect:
+		return &methodConnect
+	case stun.MethodConnectionBind:
+		return &methodConnectionBind
 	}
 	return nil
 }
@@ -73,6 +82,8 @@ var (
 	methodRefresh          = method{true, handleRefresh}
 	methodCreatePermission = method{true, handleCreatePermission}
 	methodChannelBind      = method{true, handleChannelBind}
+	methodConnect          = method{true, handleConnect}
+	methodConnectionBind   = method{true, handleConnectionBind}
 )
 
 // begin makes r the request m.
@@ -82,7 +93,8 @@ func (r *request) begin(m stun.Message, from *origin, s *state, now allocation.T
 }
 
 // answer runs a request through its method and builds the response at the end of
-// dst. errBudget says that there is to be none; every other outcome is a response,
+// dst. errBudget says that there is to be none, errLater that it will follow; every
+// other outcome is a response,
 // whose code (0 for success) is returned.
 func (r *request) answer(h *method, rs *stun.Builder, dst []byte) (stun.Code, error) {
 	err := r.check(h)
@@ -90,7 +102,7 @@ func (r *request) answer(h *method, rs *stun.Builder, dst []byte) (stun.Code, er
 		rs.Reset(dst, stun.NewMessageType(r.msg.Method(), stun.ClassSuccess), r.msg.TransactionID())
 		err = h.serve(r, rs)
 	}
-	if err == errHandedOver {
+	if err == errLater {
 		return 0, err
 	}
 	if !r.authenticated && !r.nonceValid && r.from.stream == nil &&
@@ -130,7 +142,11 @@ func (r *request) check(h *method) error {
 			return errWrongCredentials
 		}
 	}
-	if r.unknown = r.msg.UnknownRequired(r.unknown[:0], r.known); len(r.unknown) > 0 {
+	known := r.known
+	if h == &methodBinding && r.from.vantage != nil {
+		known |= discoveryAttributes
+	}
+	if r.unknown = r.msg.UnknownRequired(r.unknown[:0], known); len(r.unknown) > 0 {
 		return errUnknownAttribute
 	}
 	if r.authenticated && r.msg.Method() != stun.MethodAllocate {

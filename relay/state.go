@@ -26,17 +26,22 @@ type settings struct {
 	backlogBytes    int
 	backlogTime     time.Duration
 
-	verifier   *auth.Verifier
-	nonces     *auth.Nonces
-	policy     *policy
-	ports      *allocation.Ports
-	ledger     *allocation.Ledger
-	budget     *budget
+	verifier *auth.Verifier
+	nonces   *auth.Nonces
+	sealer   *auth.Tickets // nil without mobility
+	policy   *policy
+	ports    *allocation.Ports
+	ledger   *allocation.Ledger
+	budget   *budget
+	vantages []*vantage // by listener, nil without NAT discovery
+
+	connections    *connections // of TCP allocations; nil where there are none
+	maxConnections int
+
 	nat        []allocation.RelayAddress // those with an external address of their own
 	log        *slog.Logger
-	sealer     *auth.Tickets              // nil without mobility
+	alternates atomic.Pointer[Alternates] // where clients are sent that get no allocation here
 	draining   atomic.Bool                // no new allocations
-	alternates atomic.Pointer[Alternates] // where clients are sent instead
 	unlogged   atomic.Uint64              // lines the log could not take
 }
 
@@ -67,6 +72,11 @@ type opener interface {
 	established(a *allocation.Allocation, from *origin)
 	// closeFamily ends one family of a dual allocation, end the allocation.
 	closeFamily(a *allocation.Allocation, ipv6 bool)
+	// connected says whether a TCP allocation has a connection to peer, is being
+	// connected or waits for its client.
+	connected(a *allocation.Allocation, peer netip.AddrPort) bool
+	// connect begins to connect to a peer: errLater, or errInsufficientCapacity.
+	connect(a *allocation.Allocation, peer netip.AddrPort, rq *request) error
 	end(a *allocation.Allocation, why EndReason)
 	// move begins to serve an allocation's client at another address, settle stops
 	// serving it at the old one. RFC 8016 §3.2.2.

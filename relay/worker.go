@@ -120,7 +120,7 @@ func (w *worker) serveEvent(e netio.Event) {
 		return // the inbox is looked into every round
 	}
 	if e.ID&listenerEvent != 0 {
-		w.serveListener(w.listeners[e.ID&^listenerEvent])
+		w.serveListener(int(e.ID &^ listenerEvent))
 		return
 	}
 	index, ipv6, generation := splitRelayEvent(e.ID)
@@ -141,7 +141,8 @@ func (w *worker) serveEvent(e netio.Event) {
 }
 
 // serveListener reads one batch of what clients sent.
-func (w *worker) serveListener(s netio.Socket) {
+func (w *worker) serveListener(index int) {
+	s, at := w.listeners[index], w.vantages[index]
 	packets, err := w.receive(s, listenerBatch)
 	if err != nil {
 		// It would stay readable for ever. Others go on.
@@ -153,7 +154,7 @@ func (w *worker) serveListener(s netio.Socket) {
 		from := &w.origin
 		*from = origin{
 			tuple:  allocation.FiveTuple{Client: packet.Addr, Server: packet.Local, Transport: allocation.UDP},
-			socket: s,
+			socket: s, vantage: at,
 		}
 		if packet.Local != s.Local() {
 			from.local = packet.Local.Addr()
@@ -285,6 +286,8 @@ func (w *worker) finish() {
 		switch {
 		case p.parcel != nil:
 			w.refuseParcel(p.parcel)
+		case p.do != nil: // it may bring a connection that somebody has to close
+			p.do(w)
 		case p.stream != nil && p.frames != nil:
 			p.stream.resume()
 		}
@@ -293,7 +296,7 @@ func (w *worker) finish() {
 		w.end(a, EndShutdown)
 	}
 	w.endRound()
-	w.endRound() // what could not leave in the first
+	w.endRound() // closes what could not leave in the first
 	for _, s := range w.listeners {
 		_ = w.poller.Remove(s)
 		_ = s.Close()

@@ -7,8 +7,6 @@ var unavailable = []string{
 	"relay.gso",
 	"relay.gro",
 	"relay.offload",
-	"relay.tcp",
-	"nat-discovery",
 	"quota.user.bandwidth",
 	"quota.allocation",
 	"classes",

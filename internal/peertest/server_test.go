@@ -47,6 +47,7 @@ auth:
     keys: %[10]s
 mobility: true
 drain: {deadline: 1s}
+nat-discovery: {alternate: "127.0.0.2:%[8]d"}
 admin: {listen: "127.0.0.1:%[8]d"}
 `
 

@@ -13,6 +13,7 @@ type inbox struct {
 	closed bool   // guarded by mu: the worker has ended
 
 	taken []post // owned by the worker: what it works through
+	left  bool   // owned by the worker: some of it was left when the last round ended
 }
 
 // A post is one message to a worker: frames of a stream, or something to do.
@@ -58,11 +59,15 @@ func (i *inbox) take() []post {
 	return i.taken
 }
 
-// done forgets the first n of what take returned; pending says whether some are left.
+// done forgets the first n of what take returned; pending says whether to take
+// again without waiting: where some are left, and once after that. What was posted
+// meanwhile has woken the worker for a round that worked through the rest.
 func (i *inbox) done(n int) (pending bool) {
 	clear(i.taken[:n])
 	i.taken = i.taken[n:]
-	return len(i.taken) > 0
+	left := i.left
+	i.left = len(i.taken) > 0
+	return i.left || left
 }
 
 // close refuses further posts and returns what nobody will serve.

@@ -70,6 +70,7 @@ func (p *fakePoller) RecvErrors(netio.Socket) []netio.ICMPError      { return ni
 func (p *fakePoller) EndRound()                                      {}
 func (p *fakePoller) Wake()                                          {}
 func (p *fakePoller) Counts() netio.Counts                           { return netio.Counts{} }
+func (p *fakePoller) Shortcuts() netio.Shortcuts                     { return netio.Shortcuts{} }
 func (p *fakePoller) Close() error                                   { return nil }
 func (p *fakePoller) Send(outs []netio.Out) []netio.Failure {
 	if len(outs) > 0 {

@@ -98,18 +98,37 @@ func newPolicy(c Config, live liveRelays) *policy {
 	return p
 }
 
+// A verdict is what a policy last said about an address. A worker keeps one, since
+// many datagrams in a row have one peer and looking through every block is slow.
+type verdict struct {
+	policy    *policy // nil: nothing was asked yet
+	addr      netip.Addr
+	open, own bool
+}
+
+// about makes v the verdict about an address.
+func (v *verdict) about(p *policy, a netip.Addr) {
+	if v.policy != p || v.addr != a {
+		*v = verdict{policy: p, addr: a, open: p.open(a), own: p.isOwn(a)}
+	}
+}
+
 // Allowed says whether data may be relayed to and from peer.
 func (p *policy) Allowed(peer netip.AddrPort) bool {
+	var v verdict
+	return p.allowed(peer, &v)
+}
+
+// allowed is Allowed, with the verdict that was last given.
+func (p *policy) allowed(peer netip.AddrPort, v *verdict) bool {
 	if peer.Port() == 0 {
 		return false
 	}
 	if p.live.Live(peer) {
 		return true
 	}
-	if !p.open(peer.Addr()) {
-		return false
-	}
-	return !(p.isOwn(peer.Addr()) && p.ownPorts[peer.Port()])
+	v.about(p, peer.Addr())
+	return v.open && !(v.own && p.ownPorts[peer.Port()])
 }
 
 // AllowedAddr says whether some port of peer may be allowed, and whether not

@@ -2,12 +2,13 @@ package relay
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"turnout/allocation"
 	"turnout/auth"
 	"turnout/internal/netio"
 	"turnout/stun"
@@ -29,10 +31,14 @@ type actor struct {
 	packet *netio.MemoryPacketConn
 	stream net.Conn
 
-	mu     sync.Mutex
-	inbox  [][]byte         // what arrived and was not expected yet
-	from   []netip.AddrPort // and from where
-	closed bool
+	mu      sync.Mutex
+	inbox   []arrival // what was not expected yet
+	closed  bool
+	paused  bool
+	reading sync.Cond // on mu: paused has changed
+
+	held    []byte // a stream's, to be written by "release"
+	holding bool
 
 	// a client's
 	user, password string
@@ -40,24 +46,31 @@ type actor struct {
 	realm          string
 	nonce          []byte
 	challenge      []byte // PASSWORD-ALGORITHMS of the last challenge
-	sent           map[stun.TransactionID]string
+}
+
+// An arrival is what an actor received.
+type arrival struct {
+	bytes []byte
+	from  netip.AddrPort
+	tos   uint8
 }
 
 // newActor opens the actor's socket; index tells actors apart by address.
 func newActor(s *script, name string, index int) *actor {
-	a := &actor{
-		script: s, name: name, user: "alice", password: "wonderland", algorithm: auth.MD5,
-		sent: map[stun.TransactionID]string{},
-	}
-	host, port := fmt.Sprintf("8.8.4.%d", index), "9000"
-	server := serverIPv4
+	s.t.Helper()
+	a := &actor{script: s, name: name, user: "alice", password: "wonderland", algorithm: auth.MD5}
+	a.reading.L = &a.mu
+	host := fmt.Sprintf("8.8.4.%d", index)
 	if strings.Contains(name, "6") {
-		host, server = fmt.Sprintf("[2600::%d]", index), "["+serverIPv6+"]"
+		host = fmt.Sprintf("[2600::%d]", index)
 	}
-	a.addr = netip.MustParseAddrPort(host + ":" + port)
+	a.addr = netip.MustParseAddrPort(host + ":9000")
+	if at, ok := s.places[name]; ok {
+		a.addr = at
+	}
 	var err error
 	if strings.Contains(name, "tcp") {
-		a.stream, err = s.network.DialTCP(context.Background(), a.addr, netip.MustParseAddrPort(server+":3478"))
+		a.stream, err = s.network.DialTCP(context.Background(), a.addr, a.server())
 	} else {
 		a.packet, err = s.network.ListenPacket(a.addr)
 	}
@@ -81,20 +94,29 @@ func (a *actor) server() netip.AddrPort {
 	return netip.MustParseAddrPort("[" + serverIPv6 + "]:3478")
 }
 
+// tuple is what the server knows the client by.
+func (a *actor) tuple() allocation.FiveTuple {
+	ft := allocation.FiveTuple{Client: a.addr, Server: a.server(), Transport: allocation.UDP}
+	if a.stream != nil {
+		ft.Transport = allocation.TCP
+	}
+	return ft
+}
+
 func (a *actor) readPackets() {
 	for {
 		p, err := a.packet.ReadPacket()
 		if err != nil {
 			return
 		}
-		a.arrived(p.Payload, p.Addr)
+		a.arrived(arrival{p.Payload, p.Addr, p.TOS})
 	}
 }
 
 func (a *actor) readStream() {
 	head := make([]byte, 4)
 	for {
-		if _, err := io.ReadFull(a.stream, head); err != nil {
+		if a.readFull(head) != nil {
 			break
 		}
 		n, err := stun.FrameLength(head)
@@ -102,38 +124,69 @@ func (a *actor) readStream() {
 			break
 		}
 		frame := append(slices.Clone(head), make([]byte, n-len(head))...)
-		if _, err := io.ReadFull(a.stream, frame[len(head):]); err != nil {
+		if a.readFull(frame[len(head):]) != nil {
 			break
 		}
-		a.arrived(frame, a.server())
+		a.arrived(arrival{bytes: frame, from: a.server()})
 	}
 	a.mu.Lock()
 	a.closed = true
 	a.mu.Unlock()
 }
 
-func (a *actor) arrived(b []byte, from netip.AddrPort) {
+// readFull fills b from the stream; "pause" interrupts it, "resume" has it go on.
+func (a *actor) readFull(b []byte) error {
+	for {
+		n, err := io.ReadFull(a.stream, b)
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		b = b[n:]
+		a.mu.Lock()
+		for a.paused {
+			a.reading.Wait()
+		}
+		a.mu.Unlock()
+	}
+}
+
+// pause has the actor read no more from its stream, until it does again.
+func (a *actor) pause(paused bool) {
+	deadline := time.Time{}
+	if paused {
+		deadline = time.Now()
+	}
+	a.mu.Lock()
+	a.paused = paused
+	_ = a.stream.SetReadDeadline(deadline)
+	a.reading.Broadcast()
+	a.mu.Unlock()
+	synctest.Wait()
+}
+
+func (a *actor) arrived(p arrival) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.inbox, a.from = append(a.inbox, b), append(a.from, from)
+	a.inbox = append(a.inbox, p)
 }
 
 // next takes what arrived first.
-func (a *actor) next() ([]byte, netip.AddrPort, bool) {
+func (a *actor) next() (arrival, bool) {
 	synctest.Wait()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.inbox) == 0 {
-		return nil, netip.AddrPort{}, false
+		return arrival{}, false
 	}
-	b, from := a.inbox[0], a.from[0]
-	a.inbox, a.from = a.inbox[1:], a.from[1:]
-	return b, from, true
+	p := a.inbox[0]
+	a.inbox = a.inbox[1:]
+	return p, true
 }
 
 func (a *actor) close() {
 	if a.stream != nil {
 		a.stream.Close()
+		a.pause(false) // ends the reader
 	} else {
 		a.packet.Close()
 	}
@@ -146,10 +199,14 @@ func (a *actor) fatalf(format string, args ...any) {
 
 // write sends bytes to the server, or a peer's to an address.
 func (a *actor) write(b []byte, to netip.AddrPort) {
+	a.script.t.Helper()
 	var err error
-	if a.stream != nil {
+	switch {
+	case a.holding:
+		a.held = append(a.held, b...)
+	case a.stream != nil:
 		_, err = a.stream.Write(b)
-	} else {
+	default:
 		_, err = a.packet.WriteToAddrPort(b, to)
 	}
 	if err != nil {
@@ -158,18 +215,33 @@ func (a *actor) write(b []byte, to netip.AddrPort) {
 	synctest.Wait()
 }
 
+// release writes what was held: at once, or "by=7" bytes at a time.
+func (a *actor) release(l line) {
+	a.script.t.Helper()
+	step := len(a.held)
+	if by, err := strconv.Atoi(l.values["by"]); err == nil {
+		step = by
+	}
+	a.holding = false
+	for piece := range slices.Chunk(a.held, step) {
+		a.write(piece, a.server())
+	}
+	a.held = nil
+}
+
 // do does one line of the script.
 func (a *actor) do(l line) {
 	a.script.t.Helper()
+	if a.packet != nil && l.verb != "expect" {
+		tos, _ := strconv.ParseUint(l.values["tos"], 0, 8)
+		a.packet.SetTOS(uint8(tos))
+	}
 	switch {
 	case l.verb == "expect":
 		a.expect(l)
 	case a.isPeer() && l.verb == "send":
-		if tos := l.values["tos"]; tos != "" {
-			n, _ := strconv.ParseUint(tos, 0, 8)
-			a.packet.SetTOS(uint8(n))
-		}
 		a.write([]byte(l.words[0]), a.script.address(l.values["to"]))
+	case l.verb == "opens": // its socket, which it did when it was named
 	case a.isPeer():
 		a.fatalf("a peer cannot %s", l.verb)
 	case l.verb == "is":
@@ -180,21 +252,44 @@ func (a *actor) do(l line) {
 			a.fatalf("%v", err)
 		}
 		a.write(b, a.server())
-	case l.verb == "hang-up":
-		a.close()
-		synctest.Wait()
 	case l.verb == "channel":
 		a.channel(l)
 	case l.verb == "send":
 		a.indication(l)
+	case l.verb == "hang-up":
+		a.close()
+		synctest.Wait()
+	case a.stream != nil && a.doStream(l):
 	default:
 		a.request(l)
 	}
 }
 
+// doStream does what only clients with a connection can.
+func (a *actor) doStream(l line) bool {
+	a.script.t.Helper()
+	switch l.verb {
+	case "hold":
+		a.holding = true
+	case "release":
+		a.release(l)
+	case "pause", "resume":
+		a.pause(l.verb == "pause")
+	case "half-close":
+		if err := a.stream.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+			a.fatalf("%v", err)
+		}
+		synctest.Wait()
+	default:
+		return false
+	}
+	return true
+}
+
 // become sets who the client is: "is user=bob password=builder algorithm=sha256",
 // or a derived credential: "is derived=bob ttl=1h".
 func (a *actor) become(l line) {
+	a.script.t.Helper()
 	for k, v := range l.values {
 		switch k {
 		case "user":
@@ -221,251 +316,18 @@ func (a *actor) become(l line) {
 	}
 }
 
-func (a *actor) channel(l line) {
-	n, err := strconv.ParseUint(l.words[0], 0, 16)
-	if err != nil {
-		a.fatalf("%v", err)
-	}
-	data := l.words[1]
-	length := len(data)
-	if v := l.values["length"]; v != "" {
-		length, _ = strconv.Atoi(v)
-	}
-	b := make([]byte, stun.ChannelHeaderSize, stun.ChannelHeaderSize+len(data)+3)
-	stun.PutChannelHeader(b, stun.ChannelNumber(n), length)
-	b = append(b, data...)
-	if a.stream != nil || l.values["padded"] != "" {
-		b = append(b, make([]byte, -len(data)&3)...)
-	}
-	a.write(b, a.server())
-}
-
-func (a *actor) indication(l line) {
-	var b stun.Builder
-	b.Reset(nil, stun.NewMessageType(stun.MethodSend, stun.ClassIndication), stun.NewTransactionID())
-	a.attributes(&b, l)
-	for _, w := range l.words {
-		b.AddString(stun.AttrData, w)
-	}
-	a.write(b.Bytes(), a.server())
-}
-
-var verbs = map[string]stun.Method{
-	"binding": stun.MethodBinding, "allocate": stun.MethodAllocate, "refresh": stun.MethodRefresh,
-	"permission": stun.MethodCreatePermission, "bind": stun.MethodChannelBind, "connect": stun.MethodConnect,
-}
-
-// request sends a request, after a challenge if the client has none yet.
-func (a *actor) request(l line) {
-	a.script.t.Helper()
-	m, ok := verbs[l.verb]
-	if !ok {
-		a.fatalf("a client cannot %s", l.verb)
-	}
-	authenticated := m != stun.MethodBinding && l.values["auth"] != "none"
-	if authenticated && a.nonce == nil {
-		a.getChallenge(m)
-	}
-	class := stun.ClassRequest
-	if l.values["class"] != "" {
-		n, _ := strconv.Atoi(l.values["class"])
-		class = stun.Class(n)
-	}
-	id := stun.NewTransactionID()
-	if tid := l.values["tid"]; tid != "" {
-		id = stun.TransactionID{}
-		copy(id[:], "tid-"+tid)
-	}
-	var b stun.Builder
-	b.Reset(nil, stun.NewMessageType(m, class), id)
-	if m == stun.MethodAllocate && l.values["transport"] == "" {
-		b.AddUint8(stun.AttrRequestedTransport, 17, 4)
-	}
-	a.attributes(&b, l)
-	if authenticated {
-		a.sign(&b, l)
-	}
-	for i, k := range l.keys {
-		if k == "after" { // an attribute behind the integrity, which must be ignored
-			a.attribute(&b, "unknown", l.all[i])
-		}
-	}
-	switch l.values["fingerprint"] {
-	case "good":
-		b.AddFingerprint()
-	case "bad":
-		b.AddFingerprint()
-		b.Bytes()[len(b.Bytes())-1] ^= 1
-	}
-	message := b.Bytes()
-	for _, w := range l.words {
-		switch w {
-		case "tampered":
-			message[len(message)-1] ^= 1
-		case "twice":
-			a.write(message, a.server())
-		default:
-			a.fatalf("what is %q?", w)
-		}
-	}
-	a.write(message, a.server())
-}
-
-// getChallenge learns realm and nonce as a client does, by a request without credentials.
-func (a *actor) getChallenge(m stun.Method) {
-	a.script.t.Helper()
-	var b stun.Builder
-	b.Reset(nil, stun.NewMessageType(m, stun.ClassRequest), stun.NewTransactionID())
-	a.write(b.Bytes(), a.server())
-	raw, _, ok := a.next()
-	if !ok {
-		a.fatalf("no challenge")
-	}
-	msg, err := stun.Parse(raw)
-	if err != nil {
-		a.fatalf("challenge: %v", err)
-	}
-	if code, _, err := msg.ErrorCode(); err != nil || code != stun.CodeUnauthenticated {
-		a.fatalf("challenge: %v", describe(raw))
-	}
-	a.learn(msg)
-}
-
-// learn keeps what a challenge tells.
-func (a *actor) learn(m stun.Message) {
-	if realm, ok := m.Attribute(stun.AttrRealm); ok {
-		a.realm = string(realm)
-	}
-	if nonce, ok := m.Attribute(stun.AttrNonce); ok {
-		a.nonce = slices.Clone(nonce)
-	}
-	if list, ok := m.Attribute(stun.AttrPasswordAlgorithms); ok {
-		a.challenge = slices.Clone(list)
-	}
-}
-
-// sign adds the credentials, but for what "omit=username,nonce" leaves out.
-func (a *actor) sign(b *stun.Builder, l line) {
-	omitted := strings.Split(l.values["omit"], ",")
-	unless := func(name string, add func()) {
-		if !slices.Contains(omitted, name) {
-			add()
-		}
-	}
-	user, password, realm, nonce := a.user, a.password, a.realm, a.nonce
-	if v := l.values["user"]; v != "" {
-		user = v
-	}
-	if v := l.values["password"]; v != "" {
-		password = v
-	}
-	if v := l.values["realm"]; v != "" {
-		realm = v
-	}
-	switch v := l.values["nonce"]; {
-	case v == "forged":
-		nonce = slices.Clone(nonce)
-		nonce[len(nonce)-1] ^= 3
-	case strings.HasPrefix(v, "of-"):
-		nonce = a.script.actor(strings.TrimPrefix(v, "of-")).nonce
-	}
-	unless("username", func() {
-		if l.values["userhash"] != "" {
-			hash := auth.Userhash(user, realm)
-			b.Add(stun.AttrUserhash, hash[:])
-		} else {
-			b.AddString(stun.AttrUsername, user)
-		}
-	})
-	unless("realm", func() { b.AddString(stun.AttrRealm, realm) })
-	unless("nonce", func() { b.Add(stun.AttrNonce, nonce) })
-	integrity := stun.IntegritySHA1
-	if a.algorithm == auth.SHA256 || l.values["algorithms"] != "" {
-		integrity = stun.IntegritySHA256
-		list := a.challenge
-		if l.values["algorithms"] == "md5" { // bidden down by somebody between
-			list = stun.AppendPasswordAlgorithms(nil, stun.PasswordMD5)
-		}
-		unless("algorithms", func() { b.Add(stun.AttrPasswordAlgorithms, list) })
-		unless("algorithm", func() { b.AddPasswordAlgorithm(stun.PasswordAlgorithm(a.algorithm)) })
-	}
-	key := auth.DeriveKey(nil, a.algorithm, user, realm, password)
-	unless("integrity", func() { b.AddIntegrity(key, integrity) })
-}
-
-// attributes adds those that a line names, in its order.
-func (a *actor) attributes(b *stun.Builder, l line) {
-	for i, k := range l.keys {
-		a.attribute(b, k, l.all[i])
-	}
-}
-
-func (a *actor) attribute(b *stun.Builder, key, v string) {
-	a.script.t.Helper()
-	number := func() uint64 {
-		n, err := strconv.ParseUint(a.script.expand(v), 0, 32)
-		if err != nil {
-			a.fatalf("%s: %v", key, err)
-		}
-		return n
-	}
-	switch key {
-	case "lifetime":
-		b.AddUint32(stun.AttrLifetime, uint32(number()))
-	case "transport":
-		if v != "none" {
-			b.AddUint8(stun.AttrRequestedTransport, uint8(number()), 4)
-		}
-	case "family":
-		b.AddUint8(stun.AttrRequestedAddressFamily, familyNumber(v), 4)
-	case "additional":
-		b.AddUint8(stun.AttrAdditionalAddressFamily, familyNumber(v), 4)
-	case "even-port":
-		b.AddUint8(stun.AttrEvenPort, map[string]uint8{"yes": 0, "reserve": 0x80}[v], 1)
-	case "token":
-		token, _ := hex.DecodeString(a.script.expand(v))
-		b.Add(stun.AttrReservationToken, token)
-	case "dont-fragment":
-		b.Add(stun.AttrDontFragment, nil)
-	case "peer":
-		b.AddXORAddrPort(stun.AttrXORPeerAddress, a.script.address(v))
-	case "number":
-		b.AddChannelNumber(stun.ChannelNumber(number()))
-	case "unknown":
-		b.Add(stun.AttributeType(number()), []byte("what?"))
-	case "empty":
-		b.Add(stun.AttributeType(number()), nil)
-	case "software":
-		b.AddString(stun.AttrSoftware, v)
-	}
-}
-
-func familyNumber(v string) uint8 {
-	switch v {
-	case "4":
-		return uint8(stun.FamilyIPv4)
-	case "6":
-		return uint8(stun.FamilyIPv6)
-	}
-	n, _ := strconv.ParseUint(v, 0, 8)
-	return uint8(n)
-}
-
 // describe tells what a packet is, for messages of failed tests.
 func describe(b []byte) string {
 	if n, data, err := stun.ParseChannelData(b); err == nil {
-		return fmt.Sprintf("channel %#x %q", n, data)
+		return fmt.Sprintf("channel %#x %.60q", n, data)
 	}
 	m, err := stun.Parse(b)
 	if err != nil {
-		return fmt.Sprintf("%q", b)
+		return fmt.Sprintf("%.60q", b)
 	}
 	text := m.Type().String()
 	for t, v := range m.Attributes() {
-		text += fmt.Sprintf(" %v=%x", t, v)
+		text += fmt.Sprintf(" %v=%.60x", t, v)
 	}
 	return text
 }
-
-// be is short for reading big-endian numbers in expectations.
-var be = binary.BigEndian

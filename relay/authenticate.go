@@ -29,7 +29,7 @@ func (r *request) authenticate() error {
 	if !ok || !r.msg.Has(stun.AttrUsername) && !r.msg.Has(stun.AttrUserhash) {
 		return errBadRequest
 	}
-	algorithm, err := r.algorithm()
+	algorithm, err := r.algorithm(nonce)
 	if err != nil {
 		return err
 	}
@@ -49,8 +49,9 @@ func (r *request) authenticate() error {
 // algorithm is the password algorithm that a request names, and decides how its
 // answer is signed. RFC 8489 §9.2.4: neither attribute stands for MD5; else both
 // must be there, and PASSWORD-ALGORITHMS be what this server sent, or somebody
-// between has bidden it down.
-func (r *request) algorithm() (auth.Algorithm, error) {
+// between has bidden it down. That is asked only where the nonce says that it was
+// sent; no such nonce is valid here, but its client is to learn that it is stale.
+func (r *request) algorithm(nonce []byte) (auth.Algorithm, error) {
 	list, hasList := r.msg.Attribute(stun.AttrPasswordAlgorithms)
 	chosen, err := r.msg.PasswordAlgorithm()
 	if !hasList && err == stun.ErrAbsent {
@@ -58,14 +59,14 @@ func (r *request) algorithm() (auth.Algorithm, error) {
 		return auth.MD5, nil
 	}
 	r.integrity = stun.IntegritySHA256
-	if err != nil || !bytes.Equal(list, passwordAlgorithms) {
+	if auth.HasPasswordAlgorithms(nonce) && (err != nil || !bytes.Equal(list, passwordAlgorithms)) {
 		return 0, errBadRequest
 	}
-	switch chosen {
-	case stun.PasswordMD5:
-		return auth.MD5, nil
-	case stun.PasswordSHA256:
+	switch {
+	case err == nil && chosen == stun.PasswordSHA256:
 		return auth.SHA256, nil
+	case err == stun.ErrAbsent, err == nil && chosen == stun.PasswordMD5:
+		return auth.MD5, nil
 	}
 	return 0, errBadRequest
 }

@@ -21,9 +21,6 @@ func (w *worker) fromClient(b []byte, tos uint8, from *origin) Drop {
 	case stun.KindSTUN:
 		return w.message(b, tos, from)
 	}
-	if len(b) > 0 && b[0]&0xC0 == 0x40 { // RFC 5766's channels, RFC 8656's reserved range
-		return w.channelData(b, tos, from)
-	}
 	return DropNotSTUN
 }
 

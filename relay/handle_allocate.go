@@ -14,6 +14,9 @@ func handleAllocate(rq *request, rs *stun.Builder) error {
 		}
 		return answerAllocate(rq, rs, a) // a retransmission: the same answer again
 	}
+	if tunnelled(rq.from.tuple.Client.Addr()) {
+		return errForbidden
+	}
 	r, err := allocationRequest(rq)
 	if err != nil {
 		return err

@@ -60,7 +60,7 @@ func (w *worker) fromPeer(a *allocation.Allocation, from netip.AddrPort, payload
 		}
 		return w.toOrigin(to, header, payload, padding, tos, counterToClients)
 	}
-	if len(payload) > maxData {
+	if len(payload) > maxData(from.Addr()) {
 		return DropTooLarge
 	}
 	w.builder.Reset(w.arena.space(indicationSize), dataIndication, w.transactionID())
@@ -72,10 +72,19 @@ func (w *worker) fromPeer(a *allocation.Allocation, from netip.AddrPort, payload
 }
 
 const (
-	maxChannelData = 65535                  // the length field has 16 bits
-	maxData        = 65535 - indicationSize // so has a message's
-	indicationSize = 20 + 24 + 4            // header, XOR-PEER-ADDRESS of IPv6, the head of DATA
+	maxChannelData = 65535       // the length field has 16 bits
+	indicationSize = 20 + 24 + 4 // header, XOR-PEER-ADDRESS of IPv6, the head of DATA
 )
+
+// maxData is what a Data indication holds beside XOR-PEER-ADDRESS, which has 12
+// bytes for an IPv4 peer and 24 for an IPv6 one: a message's length is at most
+// 65,532. From an IPv4 peer every datagram fits.
+func maxData(peer netip.Addr) int {
+	if peer.Is4() {
+		return 65532 - 12 - 4
+	}
+	return 65532 - 24 - 4
+}
 
 var dataIndication = stun.NewMessageType(stun.MethodData, stun.ClassIndication)
 

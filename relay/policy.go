@@ -44,8 +44,8 @@ var deniedBlocks = prefixes(
 var (
 	globalIPv6 = netip.MustParsePrefix("2000::/3")
 	nat64      = netip.MustParsePrefix("64:ff9b::/96")
-	sixToFour  = netip.MustParsePrefix("2002::/16")
-	teredo     = netip.MustParsePrefix("2001::/32")
+	sixToFour  = netip.MustParsePrefix("2002::/16") // RFC 3056
+	teredo     = netip.MustParsePrefix("2001::/32") // RFC 4380
 	compatible = netip.MustParsePrefix("::/96")
 )
 
@@ -148,6 +148,8 @@ func (p *policy) open(a netip.Addr) bool {
 	switch {
 	case a.Is4In6() || a.Zone() != "" || a.IsUnspecified() || a.IsMulticast() || a == broadcast:
 		return false // never a peer, whatever the lists say
+	case tunnelled(a):
+		return false
 	case metadataAddresses[a]:
 		return p.verdict(a, a.BitLen())
 	}
@@ -201,20 +203,20 @@ func deniedBlock(a netip.Addr) (bits int, denied bool) {
 	return bits, bits >= 0
 }
 
+// tunnelled says that an address is Teredo's or 6to4's. They are never peers, and
+// nothing is allocated for them: a tunnel's end that sends back what it unpacks
+// amplifies. RFC 8656 §21.4.
+func tunnelled(a netip.Addr) bool { return teredo.Contains(a) || sixToFour.Contains(a) }
+
 // embeddedIPv4 is the IPv4 address inside an IPv6 one: IPv4-compatible, NAT64
-// (RFC 6052), 6to4 (RFC 3056), Teredo (RFC 4380, its client address obfuscated).
+// (RFC 6052).
 func embeddedIPv4(a netip.Addr) (netip.Addr, bool) {
 	if !a.Is6() {
 		return netip.Addr{}, false
 	}
-	b := a.As16()
-	switch {
-	case nat64.Contains(a), compatible.Contains(a) && !a.IsLoopback():
+	if nat64.Contains(a) || compatible.Contains(a) && !a.IsLoopback() {
+		b := a.As16()
 		return netip.AddrFrom4([4]byte(b[12:16])), true
-	case sixToFour.Contains(a):
-		return netip.AddrFrom4([4]byte(b[2:6])), true
-	case teredo.Contains(a):
-		return netip.AddrFrom4([4]byte{^b[12], ^b[13], ^b[14], ^b[15]}), true
 	}
 	return netip.Addr{}, false
 }

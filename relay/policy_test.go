@@ -78,9 +78,9 @@ func TestPolicyByDefault(t *testing.T) {
 		{"[64:ff9b:1::8.8.8.8]:40000", false},
 		{"[2002:7f00:1::]:40000", false},
 		{"[2002:a9fe:a9fe::1]:80", false},
-		{"[2002:808:808::1]:40000", true},
+		{"[2002:808:808::1]:40000", false},
 		{"[2001::80ff:fffe]:40000", false}, // Teredo client 127.0.0.1
-		{"[2001::f7f7:f7f7]:40000", true},  // Teredo client 8.8.8.8
+		{"[2001::f7f7:f7f7]:40000", false}, // Teredo client 8.8.8.8
 		{"[2001:db8::1]:40000", false},
 		{"[fc00::1]:40000", false},
 		{"[fd00:ec2::254]:80", false},
@@ -128,7 +128,7 @@ func TestPolicyLists(t *testing.T) {
 		{"no unspecified whatever the list", []string{"0.0.0.0/32"}, nil, "0.0.0.0:1", false},
 		{"no mapped spelling whatever the list", []string{"::ffff:0:0/96", "127.0.0.0/8"}, nil, "[::ffff:127.0.0.1]:40000", false},
 		{"a denied IPv4 address inside NAT64", nil, []string{"8.8.8.0/24"}, "[64:ff9b::8.8.8.8]:53", false},
-		{"a denied IPv4 address inside 6to4", nil, []string{"8.8.8.0/24"}, "[2002:808:808::1]:53", false},
+		{"no tunnel whatever the list", []string{"2002:808:808::/48"}, nil, "[2002:808:808::1]:53", false},
 		{"a compatible spelling needs its IPv4 address open", []string{"::/96"}, nil, "[::10.0.0.1]:1", false},
 		{"a live relayed address though denied", nil, []string{"93.184.216.5/32"}, "93.184.216.5:50000", true},
 	} {

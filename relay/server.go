@@ -122,7 +122,7 @@ var (
 
 // listen makes the workers and opens the listeners.
 func (s *Server) listen(c Config) error {
-	start := time.Now()
+	start := time.Now().Add(-1) // so that no round is at 0, which stands for "never"
 	for i := range c.Workers {
 		w, err := s.newWorker(i, c, start)
 		if err != nil {

@@ -101,7 +101,8 @@ func (r EndReason) String() string {
 
 // lifetime is the time to expiry that a request is granted: between the default
 // and the maximum (RFC 8656 §7.2, §8.2), and no longer than the caps of
-// relay.lifetime.total and, with auth.expiry hard, the credential.
+// relay.lifetime.total and, with auth.expiry hard, the credential: 0 once that
+// time is over, or refreshing often would get past it.
 func (r *request) lifetime(created allocation.Time, credentialExpires int64) allocation.Duration {
 	granted := r.defaultLifetime
 	if asked, err := r.msg.Uint32(stun.AttrLifetime); err == nil {
@@ -113,7 +114,7 @@ func (r *request) lifetime(created allocation.Time, credentialExpires int64) all
 	if r.expiry == ExpiryHard && credentialExpires > 0 {
 		granted = min(granted, allocation.Duration(credentialExpires-r.wall.Unix())*allocation.Second)
 	}
-	return max(granted, allocation.Second)
+	return max(granted, 0)
 }
 
 // seconds is a time to expiry as LIFETIME tells it.

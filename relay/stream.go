@@ -1,7 +1,9 @@
 package relay
 
 import (
+	"errors"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,7 +14,7 @@ import (
 
 const (
 	// streamIdle is how long a connection without allocation may take for each
-	// message it begins.
+	// message it begins. One whose allocation has ended is closed within that time.
 	streamIdle = 60 * time.Second
 	// streamStuck is how long a client may refuse to take data before its
 	// connection is cut off; data is dropped long before (limits.backlog.time).
@@ -86,6 +88,11 @@ func (s *stream) runReader() {
 		case framing != nil:
 			s.worker.inbox.put(post{do: func(w *worker) { w.counters.drop(DropStreamFraming) }})
 			return
+		case errors.Is(err, os.ErrDeadlineExceeded) && s.allocated.Load():
+			// Data from peers alone may keep a client content: it owes no message.
+			if s.conn.SetReadDeadline(time.Now().Add(streamIdle)) != nil {
+				return
+			}
 		case err != nil:
 			return
 		}

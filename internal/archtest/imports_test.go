@@ -38,7 +38,7 @@ var dataPlane = []string{"allocation", "auth", "relay", "stun"}
 var dataPlaneForbids = []string{
 	"net/http", "expvar", "encoding/xml", "text/template", "html/template",
 	"github.com/golang-jwt", "github.com/prometheus", "github.com/goccy/go-yaml", "gopkg.in/yaml", "go.yaml.in",
-	"github.com/spf13",
+	"github.com/spf13", "github.com/nats-io", "go.etcd.io/bbolt",
 }
 
 // kernelImports may be imported only by kernelPackages, by prefix.
@@ -72,6 +72,7 @@ var importRules = []rule{
 		good: map[string]string{
 			"internal/netio/a.go": "package netio\nimport \"unsafe\"\nvar _ unsafe.Pointer\n",
 			"cmd/turnout/a.go":    "package main\nimport \"syscall\"\nvar _ = syscall.SIGTERM\n",
+			"cmd/turnout/b.go":    "package main\nimport \"syscall\"\nvar _ = syscall.ENOSPC\n",
 			"relay/a_test.go":     "package relay\nimport \"unsafe\"\nvar _ unsafe.Pointer\n",
 		},
 	},
@@ -109,8 +110,9 @@ func listed(names []string) string {
 }
 
 // kernelOwner keeps unsafe and system calls in one place. The names of signals
-// are no system calls: the command needs them to be stopped. Tests are left out,
-// since they are not part of what runs.
+// and of errors are no system calls: the command needs them to be stopped, and to
+// say what to do about a full disk. Tests are left out, since they are not part of
+// what runs.
 func kernelOwner(t *tree) []finding {
 	var fs []finding
 	for _, f := range t.files {
@@ -118,7 +120,7 @@ func kernelOwner(t *tree) []finding {
 			continue
 		}
 		for p, spec := range f.imports {
-			if !slices.ContainsFunc(kernelImports, func(k string) bool { return within(p, k) }) || p == "syscall" && onlySignals(f) {
+			if !slices.ContainsFunc(kernelImports, func(k string) bool { return within(p, k) }) || p == "syscall" && onlyNames(f) {
 				continue
 			}
 			fs = append(fs, finding{f.at(spec.Pos()), fmt.Sprintf("%s imports %s: system calls and unsafe belong to %s; add what is needed to its interface", f.dir, p, strings.Join(kernelPackages, " and "))})
@@ -127,9 +129,10 @@ func kernelOwner(t *tree) []finding {
 	return fs
 }
 
-func onlySignals(f *file) bool {
+func onlyNames(f *file) bool {
 	for name := range f.selectors("syscall") {
-		if !strings.HasPrefix(name, "SIG") && name != "Signal" {
+		isError := name == strings.ToUpper(name) && strings.HasPrefix(name, "E")
+		if !isError && !strings.HasPrefix(name, "SIG") && name != "Signal" {
 			return false
 		}
 	}

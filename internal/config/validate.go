@@ -216,6 +216,9 @@ func (l *loader) checkPeers() {
 
 var idShape = regexp.MustCompile(`^[a-z0-9-]{1,16}$`)
 
+// maxSecrets bounds what a forged request costs: each secret is tried on it.
+const maxSecrets = 16
+
 // exampleSecret stands in the example file and so in public.
 const exampleSecret = "replace-this-example-secret"
 
@@ -225,6 +228,9 @@ func (l *loader) checkAuth() {
 		if l.out.FirstSecret = l.File == ""; !l.out.FirstSecret {
 			l.wrong(l.origin("auth"), "auth", "has neither secrets nor users, so that nobody could log in; add auth.secrets with what `openssl rand -base64 32` prints")
 		}
+	}
+	if len(a.Secrets) > maxSecrets {
+		l.wrong(l.origin("auth.secrets"), "auth.secrets", "has %d secrets; at most %d are tried on a request", len(a.Secrets), maxSecrets)
 	}
 	ids, texts := map[string]int{}, map[string]int{}
 	for i, s := range a.Secrets {

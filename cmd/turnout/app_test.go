@@ -1,0 +1,231 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"turnout/auth"
+	"turnout/internal/netio"
+	"turnout/relay"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// noon is when every test happens.
+var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+// A console is an app with its output kept, and a fake of everything behind it.
+type console struct {
+	*app
+	out, err buffer
+	relay    *fakeRelay
+}
+
+// A buffer may be written and read by several goroutines.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// newConsole has a home of its own, and a host with the addresses 192.0.2.1 and 10.0.0.4.
+func newConsole(t *testing.T, environ ...string) *console {
+	t.Helper()
+	c := &console{relay: newFakeRelay()}
+	c.app = &app{
+		stdout: &c.out, stderr: &c.err,
+		environ: append([]string{"HOME=" + t.TempDir()}, environ...),
+		now:     func() time.Time { return noon },
+		parts: parts{
+			newRelay:    c.relay.start,
+			newKeyring:  func(...auth.Key) (*auth.Keyring, error) { return new(auth.Keyring), nil },
+			newVerifier: func(auth.VerifierConfig) (*auth.Verifier, error) { return new(auth.Verifier), nil },
+			issue: func(_ *auth.Keyring, g auth.Grant, now time.Time) (auth.Credential, error) {
+				return auth.Credential{Username: fmt.Sprintf("%d:%s", g.Expires.Unix(), g.Subject), Password: "cGFzc3dvcmQ+/w==", Expires: g.Expires}, nil
+			},
+			portable: func() netio.Network { return nil },
+			hostAddresses: func() ([]netip.Addr, error) {
+				return []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback(), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("10.0.0.4")}, nil
+			},
+			routes: func() []netip.Addr { return []netip.Addr{netip.MustParseAddr("10.0.0.4")} },
+		},
+	}
+	return c
+}
+
+// file writes a configuration and gives its path.
+func file(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "turnout.yaml")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+const minimal = "listen: [udp://192.0.2.1:3478, tcp://192.0.2.1:3478]\nauth: {secrets: [a-secret-of-some-length]}\nrelay: {addresses: 192.0.2.1}\n"
+
+// A fakeRelay serves nobody.
+type fakeRelay struct {
+	config  relay.Config
+	fail    error         // of start
+	broken  chan error    // a value ends Serve with it
+	ended   chan struct{} // closed by Shutdown
+	onStart func(relay.Config)
+	onStop  func()
+	live    bool // a call is
+
+	mu    sync.Mutex
+	calls []string
+}
+
+func newFakeRelay() *fakeRelay {
+	return &fakeRelay{broken: make(chan error, 1), ended: make(chan struct{})}
+}
+
+func (f *fakeRelay) start(c relay.Config) (relayServer, error) {
+	f.config = c
+	if f.onStart != nil {
+		f.onStart(c)
+	}
+	return f, f.fail
+}
+
+func (f *fakeRelay) called(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, name)
+}
+
+func (f *fakeRelay) Addrs() []relay.Listener {
+	bound := append([]relay.Listener(nil), f.config.Listeners...)
+	for i := range bound {
+		if bound[i].Addr.Port() == 0 {
+			bound[i].Addr = netip.AddrPortFrom(bound[i].Addr.Addr(), 40000+uint16(i))
+		}
+	}
+	return bound
+}
+
+func (f *fakeRelay) Serve(ctx context.Context) error {
+	f.called("Serve")
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-f.ended:
+		return nil
+	case err := <-f.broken:
+		return err
+	}
+}
+
+func (f *fakeRelay) Shutdown(ctx context.Context) error {
+	f.called("Shutdown")
+	if f.onStop != nil {
+		f.onStop()
+	}
+	if f.live {
+		<-ctx.Done() // only the deadline ends the call
+		close(f.ended)
+		return ctx.Err()
+	}
+	close(f.ended)
+	return nil
+}
+
+func (f *fakeRelay) Drain()             { f.called("Drain") }
+func (f *fakeRelay) Ready() bool        { return true }
+func (f *fakeRelay) Stats() relay.Stats { return relay.Stats{Allocations: 1} }
+
+// TestExit runs commands that end by themselves.
+func TestExit(t *testing.T) {
+	t.Parallel()
+	good, wrong := file(t, minimal), file(t, "listn: []\nrealm: 'a\"b'\n")
+	users := file(t, "listen: [udp://192.0.2.1:3478]\nauth: {users: {alice: wonderland}}\nrelay: {addresses: 192.0.2.1}\n")
+	for _, c := range []struct {
+		args           string
+		code           int
+		stdout, stderr string // contained; empty: nothing at all is written there
+	}{
+		{"", exitUsage, "", "turnout: turnout needs a command, of config, credentials, serve, version; see turnout --help\n"},
+		{"sevre", exitUsage, "", "turnout: turnout has no command \"sevre\"; did you mean serve?\n"},
+		{"config", exitUsage, "", "turnout: turnout config needs a command, of check, example, print; see turnout config --help\n"},
+		{"config chek", exitUsage, "", "turnout: turnout config has no command \"chek\"; did you mean check?\n"},
+		{"config zzz", exitUsage, "", "turnout: turnout config has no command \"zzz\", but check, example, print\n"},
+		{"serve now", exitUsage, "", "turnout: unknown command \"now\" for \"turnout serve\"\n"},
+		{"serve --confg x", exitUsage, "", "turnout: unknown flag: --confg\n"},
+		{"--help", exitOK, "Usage:\n", ""},
+		{"credentials --help", exitOK, "--ttl", ""},
+		{"version", exitOK, "turnout ", ""},
+		{"config example", exitOK, "# turnout's configuration.", ""},
+		{"config check", exitOK, "ok\n", ""},
+		{"config check --config " + good, exitOK, "ok\n", ""},
+		{"config check --config " + good + " --set relay.workers=two", exitUsage, "", "turnout: --set: relay.workers: \"two\" is not a whole number"},
+		{"config check --config " + wrong, exitUsage, "", "turnout: " + wrong + ": listen: names no listener"},
+		{"config check --config " + wrong, exitUsage, "", "\nturnout: " + wrong + ":1: listn: unknown key; did you mean listen?\nturnout: " + wrong + ":2: realm:"},
+		{"config check --config /does/not/exist", exitFailure, "", "turnout: read configuration: open /does/not/exist: no such file or directory; check the path\n"},
+		{"config check --config " + t.TempDir(), exitFailure, "", ": is a directory\n"},
+		{"config print --config " + good, exitOK, "secret: \"***\"", ""},
+		{"serve --config " + wrong, exitUsage, "", ":1: listn: unknown key"},
+		{"serve --config /does/not/exist", exitFailure, "", "no such file"},
+		{"credentials --config " + good, exitUsage, "", "turnout: credentials needs --user ID, whom they are for\n"},
+		{"credentials --user a --ttl 0s --config " + good, exitUsage, "", "turnout: --ttl 0s is too short; give at least 1s\n"},
+		{"credentials --user a --ttl soon --config " + good, exitUsage, "", "invalid argument \"soon\""},
+		{"credentials --user a --format xml --config " + good, exitUsage, "", "turnout: --format \"xml\" is not known; give json, env or table\n"},
+		{"credentials --user a --config " + wrong, exitUsage, "", ":1: listn"},
+		{"credentials --user a --config " + users, exitUsage, "", "turnout: auth.secrets is empty, and credentials are derived from a secret; add one, or log in as a user of auth.users\n"},
+		{"credentials --user a --set listen=udp://192.0.2.1:0 --config " + good, exitUsage, "", "turnout: no URL can be made of the listeners"},
+		{"credentials --user a --config " + good, exitOK, "iceServers", ""},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			t.Parallel()
+			a := newConsole(t)
+			if code := a.run(context.Background(), strings.Fields(c.args)); code != c.code {
+				t.Errorf("exit %d, want %d", code, c.code)
+			}
+			for _, o := range []struct{ name, got, want string }{{"stdout", a.out.String(), c.stdout}, {"stderr", a.err.String(), c.stderr}} {
+				if o.want == "" && o.got != "" || !strings.Contains(o.got, o.want) {
+					t.Errorf("%s is %q, want %q in it", o.name, o.got, o.want)
+				}
+			}
+		})
+	}
+}
+
+// TestWarnings are told on standard error by the commands that log nothing.
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	weak := file(t, "listen: [udp://192.0.2.1:3478]\nauth: {secrets: [hush]}\nrelay: {addresses: 192.0.2.1}\n")
+	for _, args := range []string{"config check", "config print", "credentials --user a"} {
+		a := newConsole(t)
+		if code := a.run(context.Background(), append(strings.Fields(args), "--config", weak)); code != exitOK {
+			t.Errorf("%s: exit %d: %s", args, code, &a.err)
+		}
+		if want := "turnout: warning: " + weak + ":2: auth.secrets[0]: is shorter than 16 characters"; !strings.HasPrefix(a.err.String(), want) {
+			t.Errorf("%s: stderr %q, want %q", args, &a.err, want)
+		}
+		if strings.Contains(a.err.String()+a.out.String(), "hush") {
+			t.Errorf("%s shows the secret", args)
+		}
+	}
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"time"
+
+	"turnout/allocation"
+	"turnout/auth"
+	"turnout/internal/config"
+	"turnout/internal/netio"
+	"turnout/relay"
+)
+
+// A relayServer is what serve needs of a relay.
+type relayServer interface {
+	Addrs() []relay.Listener
+	Serve(ctx context.Context) error
+	Shutdown(ctx context.Context) error
+	Drain()
+	Ready() bool
+	Stats() relay.Stats
+}
+
+// parts are the constructors that this file connects, and what it asks of the host. Tests put their own in their place.
+type parts struct {
+	newRelay      func(relay.Config) (relayServer, error)
+	newKeyring    func(...auth.Key) (*auth.Keyring, error)
+	newVerifier   func(auth.VerifierConfig) (*auth.Verifier, error)
+	issue         func(*auth.Keyring, auth.Grant, time.Time) (auth.Credential, error)
+	portable      func() netio.Network
+	hostAddresses func() ([]netip.Addr, error)
+	routes        func() []netip.Addr
+}
+
+var realParts = parts{
+	newRelay: func(c relay.Config) (relayServer, error) {
+		s, err := relay.New(c)
+		if err != nil {
+			return nil, err // not a nil *relay.Server in an interface
+		}
+		return s, nil
+	},
+	newKeyring:  auth.NewKeyring,
+	newVerifier: auth.NewVerifier,
+	issue: func(k *auth.Keyring, g auth.Grant, now time.Time) (auth.Credential, error) {
+		return auth.NewIssuer(k).Issue(g, now)
+	},
+	portable:      netio.Portable,
+	hostAddresses: hostAddresses,
+	routes:        routes,
+}
+
+// A trust is who may log in.
+type trust struct {
+	keyring  *auth.Keyring // nil without a secret
+	verifier *auth.Verifier
+	made     bool // the secret was made just now
+}
+
+// trust connects secrets and users with the checks of credentials. Without either, the secret of the first start is read or made.
+func (a *app) trust(l *config.Loaded) (trust, error) {
+	var t trust
+	secrets := l.Auth.Secrets
+	if l.FirstSecret {
+		s, made, err := firstSecret(l.Store.Path)
+		if err != nil {
+			return t, err
+		}
+		secrets, t.made = []config.SharedSecret{{ID: config.SecretID(s), Secret: s}}, made
+	}
+	var err error
+	if len(secrets) > 0 {
+		keys := make([]auth.Key, len(secrets))
+		for i, s := range secrets {
+			keys[i] = auth.Key{ID: s.ID, Secret: []byte(s.Secret.Reveal())}
+		}
+		if t.keyring, err = a.parts.newKeyring(keys...); err != nil {
+			return t, unusable("auth.secrets", err)
+		}
+	}
+	users := make(map[string]string, len(l.Auth.Users))
+	for name, password := range l.Auth.Users {
+		users[name] = password.Reveal()
+	}
+	t.verifier, err = a.parts.newVerifier(auth.VerifierConfig{Realm: l.Realm, Keyring: t.keyring, Users: users})
+	if err != nil {
+		return t, unusable("auth", err)
+	}
+	return t, nil
+}
+
+// unusable is a configuration that another package refuses: exit 2 as for every other.
+func unusable(key string, err error) error {
+	return &config.Error{Problems: []config.Problem{{Key: key, Text: err.Error()}}}
+}
+
+// listeners are the configuration's in the relay's words. Own are this host's addresses.
+func listeners(l *config.Loaded, own []netip.Addr) []relay.Listener {
+	var all []relay.Listener
+	for _, ln := range l.Listen {
+		if l.Local && !slices.Contains(own, ln.Addr.Addr()) {
+			continue // a host without IPv6: the first try works on IPv4
+		}
+		t := allocation.UDP
+		if ln.Scheme == "tcp" {
+			t = allocation.TCP
+		}
+		all = append(all, relay.Listener{Transport: t, Addr: ln.Addr})
+	}
+	return all
+}
+
+var expiries = map[string]relay.Expiry{"allocate": relay.ExpiryAllocate, "refresh": relay.ExpiryRefresh, "hard": relay.ExpiryHard}
+
+// relayConfig is the configuration in the relay's words. Host are this host's addresses, own the ones turnout listens on besides.
+func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.RelayAddress, host []netip.Addr, own []netip.AddrPort, logger *slog.Logger) relay.Config {
+	listen := listeners(l, host)
+	host = slices.Clone(host)
+	for _, r := range addresses {
+		host = append(host, r.External)
+	}
+	c := relay.Config{
+		Realm:                l.Realm,
+		Listeners:            listen,
+		RelayAddresses:       addresses,
+		PortMin:              l.Relay.Ports.Min,
+		PortMax:              l.Relay.Ports.Max,
+		Workers:              l.Relay.Workers,
+		Batch:                l.Relay.Batch,
+		DefaultLifetime:      time.Duration(l.Relay.Lifetime.Default),
+		MaxLifetime:          time.Duration(l.Relay.Lifetime.Max),
+		TotalLifetime:        time.Duration(l.Relay.Lifetime.Total),
+		LegacyChannels:       l.Relay.Channels == "rfc5766",
+		Verifier:             t.verifier,
+		Expiry:               expiries[l.Auth.Expiry],
+		PeersAllow:           prefixes(l.Peers.Allow),
+		PeersDeny:            prefixes(l.Peers.Deny),
+		HostAddresses:        host,
+		OwnPorts:             own,
+		UserAllocations:      l.Quota.User.Allocations,
+		TotalAllocations:     l.Quota.Total.Allocations,
+		MaxPermissions:       l.Limits.Permissions,
+		MaxChannels:          l.Limits.Channels,
+		UnauthenticatedRate:  l.Limits.Unauthenticated.Rate,
+		UnauthenticatedBurst: l.Limits.Unauthenticated.Burst,
+		BacklogBytes:         l.Limits.Backlog.Bytes,
+		BacklogTime:          time.Duration(l.Limits.Backlog.Time),
+		Logger:               logger,
+	}
+	if l.Relay.Network == "portable" {
+		c.Network = a.parts.portable()
+	}
+	return c
+}
+
+func prefixes(blocks []config.Prefix) []netip.Prefix {
+	var all []netip.Prefix
+	for _, b := range blocks {
+		all = append(all, b.Prefix)
+	}
+	return all
+}

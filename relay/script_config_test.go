@@ -1,0 +1,217 @@
+package relay
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"testing/synctest"
+	"time"
+
+	"turnout/allocation"
+	"turnout/auth"
+	"turnout/internal/netio"
+)
+
+// Addresses of the test network: none is special, so that the default peer policy
+// admits peers.
+const (
+	serverIPv4, serverIPv6 = "93.184.216.5", "2600:5::5"
+	relayIPv4, relayIPv6   = "93.184.216.6", "2600:5::6"
+)
+
+// testSecret signs the derived credentials of scripts.
+const testSecret = "script secret"
+
+// start makes the server as the config lines say.
+func (s *script) start(config map[string]string) {
+	s.t.Helper()
+	c := Config{
+		Realm: "script", Workers: 1, Network: s.network,
+		Listeners: []Listener{
+			{allocation.UDP, netip.MustParseAddrPort(serverIPv4 + ":3478")},
+			{allocation.TCP, netip.MustParseAddrPort(serverIPv4 + ":3478")},
+			{allocation.UDP, netip.MustParseAddrPort("[" + serverIPv6 + "]:3478")},
+			{allocation.TCP, netip.MustParseAddrPort("[" + serverIPv6 + "]:3478")},
+		},
+		RelayAddresses: relayAddresses(relayIPv4, relayIPv6),
+		Logger:         slog.New(slog.NewTextHandler(io.MultiWriter(&s.log, s.t.Output()), nil)),
+	}
+	verifier := auth.VerifierConfig{Realm: c.Realm, Users: map[string]string{"alice": "wonderland", "bob": "builder"}}
+	for k, v := range config {
+		s.configure(&c, &verifier, k, v)
+	}
+	var err error
+	if c.Verifier, err = auth.NewVerifier(verifier); err != nil {
+		s.fatalf("%v", err)
+	}
+	if s.server, err = New(c); err != nil {
+		s.fatalf("%v", err)
+	}
+	go func() {
+		if err := s.server.Serve(context.Background()); err != nil {
+			s.t.Errorf("serve: %v", err)
+		}
+	}()
+	synctest.Wait()
+}
+
+func relayAddresses(addrs ...string) (list []allocation.RelayAddress) {
+	for _, a := range addrs {
+		bind, external, ok := strings.Cut(a, "=")
+		if !ok {
+			external = bind
+		}
+		list = append(list, allocation.RelayAddress{Bind: netip.MustParseAddr(bind), External: netip.MustParseAddr(external)})
+	}
+	return list
+}
+
+// configure applies one config word of a script.
+func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string) {
+	number := func() int {
+		n, err := strconv.Atoi(value)
+		if err != nil {
+			s.fatalf("%s: %v", key, err)
+		}
+		return n
+	}
+	duration := func() time.Duration {
+		d, err := time.ParseDuration(value)
+		if err != nil {
+			s.fatalf("%s: %v", key, err)
+		}
+		return d
+	}
+	switch key {
+	case "relay-addresses":
+		c.RelayAddresses = relayAddresses(strings.Split(value, ",")...)
+	case "ports":
+		c.PortMin, c.PortMax = portRange(value)
+	case "occupied":
+		low, high := portRange(value)
+		for p := int(low); p <= int(high); p++ {
+			s.network.OccupyPorts(uint16(p))
+		}
+	case "workers":
+		c.Workers = number()
+	case "legacy-channels":
+		c.LegacyChannels = true
+	case "secret":
+		s.keyring, _ = auth.NewKeyring(auth.Key{ID: "k1", Secret: []byte(testSecret)})
+		v.Keyring = s.keyring
+	case "no-users":
+		v.Users = nil
+	case "expiry":
+		c.Expiry = map[string]Expiry{"allocate": ExpiryAllocate, "refresh": ExpiryRefresh, "hard": ExpiryHard}[value]
+	case "nonce-lifetime":
+		c.NonceLifetime = duration()
+	case "lifetime.default":
+		c.DefaultLifetime = duration()
+	case "lifetime.max":
+		c.MaxLifetime = duration()
+	case "lifetime.total":
+		c.TotalLifetime = duration()
+	case "user-allocations":
+		c.UserAllocations = number()
+	case "total-allocations":
+		c.TotalAllocations = number()
+	case "permissions":
+		c.MaxPermissions = number()
+	case "channels":
+		c.MaxChannels = number()
+	case "rate":
+		c.UnauthenticatedRate = number()
+	case "burst":
+		c.UnauthenticatedBurst = number()
+	case "backlog-bytes":
+		c.BacklogBytes = number()
+	case "backlog-time":
+		c.BacklogTime = duration()
+	case "stream-buffer":
+		s.network.SetStreamBuffer(number())
+	case "mtu":
+		s.network.SetMTU(number())
+	case "allow":
+		c.PeersAllow = prefixes(strings.Split(value, ",")...)
+	case "deny":
+		c.PeersDeny = prefixes(strings.Split(value, ",")...)
+	case "no-dont-fragment":
+		c.Network = fragmenting{s.network}
+	case "sockets":
+		s.network.LimitSockets(number())
+	default:
+		s.fatalf("config has no %s", key)
+	}
+}
+
+// readConfig takes what a config line sets.
+func (s *script) readConfig(config map[string]string, l line) {
+	s.t.Helper()
+	if s.server != nil {
+		s.fatalf("config comes before the first step")
+	}
+	for k, v := range l.values {
+		config[k] = v
+	}
+	for _, w := range l.words {
+		config[w] = "true"
+	}
+}
+
+// stop ends the server. Everything that arrived must have been expected, and
+// nothing may stay open.
+func (s *script) stop() {
+	synctest.Wait()
+	for _, a := range s.actors {
+		if p, ok := a.next(); ok && !s.t.Failed() {
+			s.t.Errorf("%s: %s was not expected by %s", s.where, describe(p.bytes), a.name)
+		}
+		a.close()
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = s.server.Shutdown(ctx)
+	synctest.Wait()
+	if open := s.network.Open(); len(open) > 0 {
+		s.t.Errorf("%s: still open at the end: %v", s.where, open)
+	}
+}
+
+// portRange reads "50000-50009", or one port.
+func portRange(text string) (low, high uint16) {
+	first, last, ok := strings.Cut(text, "-")
+	if !ok {
+		last = first
+	}
+	lo, _ := strconv.ParseUint(first, 10, 16)
+	hi, _ := strconv.ParseUint(last, 10, 16)
+	return uint16(lo), uint16(hi)
+}
+
+// fragmenting is a network that cannot set DF.
+type fragmenting struct{ netio.Network }
+
+func (fragmenting) DontFragment() bool { return false }
+
+// A logBuffer keeps what the server logs. It is safe for concurrent use.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer // guarded by mu
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}

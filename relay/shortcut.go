@@ -27,14 +27,11 @@ func (w *worker) noteShortcut(name string, counter int, before, now netio.Shortc
 
 // logShortcuts tells what the workers begin with.
 func (w *worker) logShortcuts() {
-	for _, s := range []struct {
-		name string
-		netio.Shortcut
-	}{{"gso", w.shortcuts.GSO}, {"gro", w.shortcuts.GRO}} {
+	in := func(s netio.Shortcut) string {
 		if s.Enabled {
-			w.log.Info("a shortcut of the kernel is in use", "shortcut", s.name)
-		} else {
-			w.log.Info("a shortcut of the kernel is not in use", "shortcut", s.name, "reason", s.Reason)
+			return "in use"
 		}
+		return "not in use: " + s.Reason
 	}
+	w.log.Info("shortcuts of the kernel", "gso", in(w.shortcuts.GSO), "gro", in(w.shortcuts.GRO))
 }

@@ -288,6 +288,8 @@ relay:
   addresses: [{bind: 10.0.0.4, external: 203.0.113.7}]
   ports: 50000-50001
   batch: 3
+  gso: off
+  gro: auto
   lifetime: {default: 11m, max: 2h, total: 3h}
   channels: rfc5766
   network: portable
@@ -306,7 +308,7 @@ log: {level: error}
 		Listeners: []relay.Listener{{Transport: allocation.UDP, Addr: netip.MustParseAddrPort("0.0.0.0:3478")},
 			{Transport: allocation.TCP, Addr: netip.MustParseAddrPort("[2001:db8::1]:3479")}},
 		RelayAddresses: []allocation.RelayAddress{{Bind: netip.MustParseAddr("10.0.0.4"), External: netip.MustParseAddr("203.0.113.7")}},
-		PortMin:        50000, PortMax: 50001, Batch: 3,
+		PortMin:        50000, PortMax: 50001, Batch: 3, GSO: netio.SwitchOff,
 		DefaultLifetime: 11 * time.Minute, MaxLifetime: 2 * time.Hour, TotalLifetime: 3 * time.Hour,
 		LegacyChannels: true, Expiry: relay.ExpiryHard,
 		PeersAllow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, PeersDeny: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")},

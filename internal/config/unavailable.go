@@ -6,8 +6,6 @@ package config
 var unavailable = []string{
 	"tls",
 	"proxy-protocol",
-	"relay.gso",
-	"relay.gro",
 	"relay.offload",
 	"relay.tcp",
 	"auth.oauth",

@@ -68,6 +68,11 @@ var (
 	recvDatagrams = describe("received_datagrams_total", "Datagrams read, of every kind.")
 	sendCalls     = describe("send_calls_total", "System calls that sent datagrams.")
 	sendDatagrams = describe("sent_datagrams_total", "Datagrams sent, of every kind.")
+	gsoMessages   = describe("gso_messages_total", "Messages that carried several datagrams to the kernel.")
+	gsoSegments   = describe("gso_segments_total", "Datagrams in the messages of gso_messages_total.")
+	groMessages   = describe("gro_messages_total", "Reads of several datagrams that arrived together.")
+	groSegments   = describe("gro_segments_total", "Datagrams in the reads of gro_messages_total.")
+	shortcut      = describe("shortcut_enabled", "1 while every worker uses this shortcut of the kernel, else 0.", "shortcut")
 )
 
 var all []*prometheus.Desc
@@ -131,6 +136,12 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	counter(recvDatagrams, s.RecvDatagrams)
 	counter(sendCalls, s.SendCalls)
 	counter(sendDatagrams, s.SendDatagrams)
+	counter(gsoMessages, s.GSOMessages)
+	counter(gsoSegments, s.GSOSegments)
+	counter(groMessages, s.GROMessages)
+	counter(groSegments, s.GROSegments)
+	gauge(shortcut, boolean(s.GSO), "gso")
+	gauge(shortcut, boolean(s.GRO), "gro")
 	s.counted.EachRequest(func(method string, code int, n uint64) {
 		counter(requests, n, method, strconv.Itoa(code))
 	})

@@ -35,6 +35,7 @@ func example() *collector {
 			FromPeers: relay.Traffic{Packets: 15, Bytes: 16}, ToPeers: relay.Traffic{Packets: 17, Bytes: 18},
 			PortsInUse: 19, Ports: 20, Panics: 21, RecvCalls: 22, RecvDatagrams: 23, SendCalls: 24, SendDatagrams: 25,
 			Streams: 26, Draining: true,
+			GSOMessages: 27, GSOSegments: 28, GROMessages: 29, GROSegments: 30, GSO: true,
 		}, words{}}, true
 	})
 }
@@ -61,6 +62,10 @@ turnout_authentications_total{result="ok"} 4
 turnout_client_connections 26
 turnout_draining 1
 turnout_drops_total{reason="no_permission"} 3
+turnout_gro_messages_total 29
+turnout_gro_segments_total 30
+turnout_gso_messages_total 27
+turnout_gso_segments_total 28
 turnout_panics_total 21
 turnout_receive_calls_total 22
 turnout_received_datagrams_total 23
@@ -78,6 +83,8 @@ turnout_requests_total{code="0",method="allocate"} 7
 turnout_requests_total{code="401",method="allocate"} 8
 turnout_send_calls_total 24
 turnout_sent_datagrams_total 25
+turnout_shortcut_enabled{shortcut="gro"} 0
+turnout_shortcut_enabled{shortcut="gso"} 1
 `
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(example())

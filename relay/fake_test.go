@@ -59,6 +59,7 @@ type fakePoller struct {
 	ids     map[netio.Socket]uint64
 	packets []netio.Packet // of the next Recv
 	outs    []netio.Out    // of the last Send
+	sent    []int          // how many each Send that was not empty had
 
 	shortcuts netio.Shortcuts
 }
@@ -77,6 +78,7 @@ func (p *fakePoller) Close() error                                   { return ni
 func (p *fakePoller) Send(outs []netio.Out) []netio.Failure {
 	if len(outs) > 0 {
 		p.outs = append(p.outs[:0], outs...)
+		p.sent = append(p.sent, len(outs))
 	}
 	return nil
 }

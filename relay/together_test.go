@@ -67,6 +67,23 @@ func TestRelayAllocationsTogether(t *testing.T) {
 	}
 }
 
+// Much at once is sent in parts, so that the first of it does not wait for the last to arrive.
+func TestMuchTogetherLeavesInParts(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	w := b.ways(t, 160)[0]
+	packets, _ := together(w)
+	for len(packets) < outsBatch {
+		packets = append(packets, packets...)
+	}
+	b.poller.packets, b.poller.sent = packets, nil
+	event := netio.Event{ID: b.poller.ids[w.socket], Readable: true}
+	b.w.round([]netio.Event{event, event, event})
+	if want := []int{len(packets), len(packets), len(packets)}; !slices.Equal(b.poller.sent, want) {
+		t.Errorf("sent in parts of %d, want %d", b.poller.sent, want)
+	}
+}
+
 // Every datagram of those that arrived together is judged by its own header.
 func TestTogetherEachHeaderCounts(t *testing.T) {
 	t.Parallel()

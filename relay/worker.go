@@ -13,9 +13,12 @@ import (
 )
 
 const (
-	listenerBatch = 64 // datagrams read of a ready listener in a round
-	relayBatch    = 32 // and of a ready relay socket
+	listenerBatch = 64 // slots filled from a ready listener in a round
+	relayBatch    = 32 // and from a ready relay socket
 	inboxBatch    = 64 // posts served in a round
+	// outsBatch datagrams are sent before more is read: they and their headers are in
+	// the processor's caches still, and the first of them has waited long enough.
+	outsBatch = 512
 )
 
 // A worker is a single-threaded TURN server: it owns its clients' allocations,
@@ -175,10 +178,10 @@ func (w *worker) serveRelay(a *allocation.Allocation, s netio.Socket) {
 	}
 }
 
-// receive reads a batch; when the slots are full it ends the round's first half
-// to free them.
+// receive reads a batch; when the slots are full, or much is to be sent, it ends
+// the round's first half.
 func (w *worker) receive(s netio.Socket, n int) ([]netio.Packet, error) {
-	if w.poller.Room() == 0 {
+	if w.poller.Room() == 0 || len(w.outs) >= outsBatch {
 		w.flush()
 	}
 	return w.poller.Recv(s, n)

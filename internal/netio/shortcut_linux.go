@@ -71,7 +71,7 @@ func kernelVersion(release string) (v version, ok bool) {
 
 // absent says whether an error of a message with UDP_SEGMENT tells that this system, or the way to the destination, does
 // not have it (EIO: a device without checksum offload, or IPsec). EOPNOTSUPP and ENOPROTOOPT may be ICMP errors that peers
-// provoked, and count only after as many retries as pendingRetriesOfRun makes.
+// provoked, and count only after the retries of run.retries.
 func absent(errno unix.Errno) bool {
 	switch errno {
 	case unix.EIO, unix.EOPNOTSUPP, unix.ENOPROTOOPT, unix.ENOSYS:

@@ -14,12 +14,12 @@ func (r *run) retries(errno unix.Errno) int {
 	return pendingRetries(errno)
 }
 
-// refused deals with a run whose message failed. What every one of its datagrams would fail for, fails them all; for any
-// other error they are sent again as plain datagrams: a run can be refused where its datagrams are not. It reports false if the
-// socket's buffer is full.
+// refused deals with a run whose message failed. Where there was no room for it, all its datagrams fail; for any other error
+// they are sent again as plain ones, each to fail by itself: a run can be refused where its datagrams are not. It reports false if
+// the socket's buffer is full.
 func (p *poller) refused(s *socket, outs []Out, h *unix.Msghdr, r *run, errno unix.Errno) bool {
 	err := sendError(errno)
-	if r.segments == 1 || err == ErrWouldBlock || err == ErrUnreachable {
+	if r.segments == 1 || err == ErrWouldBlock {
 		p.send.failRun(r, err)
 		return errno != unix.EAGAIN
 	}
@@ -42,7 +42,6 @@ func (p *poller) sendSingly(s *socket, outs []Out, h *unix.Msghdr, r *run) bool 
 		x.singles[n] = run{first: i, last: i, segments: 1}
 		n++
 	}
-
 	more := p.sendAll(s, outs, x.single.headers[:n], x.singles[:n])
 	clear(x.single.iovecs[:n*outIovecs])
 	return more

@@ -76,7 +76,7 @@ func TestRefusedRun(t *testing.T) {
 	}
 }
 
-// What all datagrams of a run would fail for fails all of them, and no other run.
+// What every datagram of a run fails for fails all of them, and no other run.
 func TestRunFails(t *testing.T) {
 	t.Parallel()
 	for errno, want := range map[unix.Errno]error{

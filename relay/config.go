@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"log/slog"
+	"net"
 	"net/netip"
 	"runtime"
 	"time"
@@ -17,7 +18,7 @@ import (
 
 // A Listener is one address the relay serves clients on.
 type Listener struct {
-	Transport allocation.Transport // UDP or TCP
+	Transport allocation.Transport // UDP and TCP; what else Config.ListenStream opens
 	Addr      netip.AddrPort       // a wildcard address means every interface of its family
 }
 
@@ -29,6 +30,12 @@ const (
 	ExpiryRefresh                // the next Refresh fails
 	ExpiryHard                   // the allocation is ended
 )
+
+// A PortRange is ports from Min to Max, both included.
+type PortRange struct{ Min, Max uint16 }
+
+// Has says whether a port is in the range.
+func (r PortRange) Has(port uint16) bool { return r.Min <= port && port <= r.Max }
 
 // A Config describes a Server. Zero fields are defaults; Realm, Listeners, RelayAddresses and Verifier are required.
 type Config struct {
@@ -57,6 +64,19 @@ type Config struct {
 
 	// LegacyChannels admits the channel numbers 0x5000 to 0x7FFF of RFC 5766, which older clients pick.
 	LegacyChannels bool
+
+	// NoTCP refuses TCP allocations, which relay TCP connections (RFC 6062).
+	NoTCP bool
+	// TCPPorts are the peers' ports that clients may connect to by TCP. If empty, 1024 to 65535.
+	TCPPorts []PortRange
+	// MaxConnections bounds the connections to peers of one TCP allocation. If zero, 64. Each takes two descriptors, and
+	// up to four more while it moves data.
+	MaxConnections int
+
+	// Discovery are the second addresses of NAT discovery (RFC 5780), one of a family at most. A family without one has
+	// none. Where its sockets cannot be opened, there is a warning in the log and none either. The first address is that of
+	// the family's first UDP listener, told to clients as RelayAddresses say.
+	Discovery []DiscoveryAddress
 
 	// Verifier knows whose credentials are good.
 	Verifier *auth.Verifier
@@ -95,6 +115,11 @@ type Config struct {
 
 	// Network opens the sockets. If nil, the system's.
 	Network netio.Network
+	// ListenStream opens the listeners of every transport but UDP. Its listeners accept connections that are ready
+	// for TURN: handshakes are done, and the addresses, which have a method AddrPort, are the client's and the one it
+	// reached. A connection of [allocation.DTLS] reads and writes one message at a time (RFC 7350). If nil, there is
+	// only TCP, by Network.
+	ListenStream func(n netio.Network, l Listener) (net.Listener, error)
 	// Logger takes what an operator should read. If nil, slog.Default.
 	Logger *slog.Logger
 }
@@ -106,6 +131,10 @@ func (c Config) withDefaults() Config {
 	c.Batch = cmp.Or(c.Batch, 64)
 	c.DefaultLifetime = cmp.Or(c.DefaultLifetime, 10*time.Minute)
 	c.MaxLifetime = cmp.Or(c.MaxLifetime, time.Hour)
+	if len(c.TCPPorts) == 0 {
+		c.TCPPorts = []PortRange{{1024, 65535}}
+	}
+	c.MaxConnections = cmp.Or(c.MaxConnections, 64)
 	c.NonceLifetime = cmp.Or(c.NonceLifetime, time.Hour)
 	c.UnauthenticatedRate = cmp.Or(c.UnauthenticatedRate, 100)
 	c.UnauthenticatedBurst = cmp.Or(c.UnauthenticatedBurst, 1000)
@@ -137,5 +166,9 @@ func (c Config) check() error {
 	need(len(c.RelayAddresses) > 0, "a relay needs an address to relay from")
 	need(c.Verifier != nil, "a relay needs a verifier of credentials")
 	need(c.MaxLifetime >= c.DefaultLifetime, "the longest lifetime is shorter than the default")
+	for _, l := range c.Listeners {
+		plain := l.Transport == allocation.UDP || l.Transport == allocation.TCP
+		need(plain || c.ListenStream != nil, "nothing opens listeners of "+l.Transport.String())
+	}
 	return errors.Join(errs...)
 }

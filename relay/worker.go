@@ -118,7 +118,7 @@ func (w *worker) serveEvent(e netio.Event) {
 		return // the inbox is looked into every round
 	}
 	if e.ID&listenerEvent != 0 {
-		w.serveListener(w.listeners[e.ID&^listenerEvent])
+		w.serveListener(int(e.ID &^ listenerEvent))
 		return
 	}
 	index, ipv6, generation := splitRelayEvent(e.ID)
@@ -139,7 +139,8 @@ func (w *worker) serveEvent(e netio.Event) {
 }
 
 // serveListener reads one batch of what clients sent.
-func (w *worker) serveListener(s netio.Socket) {
+func (w *worker) serveListener(index int) {
+	s, at := w.listeners[index], w.vantages[index]
 	packets, err := w.receive(s, listenerBatch)
 	if err != nil {
 		// It would stay readable for ever. Others go on.
@@ -152,7 +153,7 @@ func (w *worker) serveListener(s netio.Socket) {
 		packet, from := &packets[i], &w.origin
 		*from = origin{
 			tuple:  allocation.FiveTuple{Client: packet.Addr, Server: packet.Local, Transport: allocation.UDP},
-			socket: s,
+			socket: s, vantage: at,
 		}
 		if packet.Local != bound {
 			from.local = packet.Local.Addr()
@@ -274,7 +275,7 @@ func (w *worker) recovered(from *origin, a *allocation.Allocation, payload []byt
 	if a == nil {
 		a = w.table.Lookup(from.tuple)
 	}
-	if a != nil {
+	if a != nil && a.ID() != 0 { // the handler may have ended it before
 		w.end(a, EndPanicked)
 	}
 }
@@ -286,7 +287,10 @@ func (w *worker) finish() {
 	}
 	w.endRound()
 	for _, p := range w.inbox.close() {
-		if p.stream != nil && p.frames != nil {
+		switch {
+		case p.do != nil: // it may bring a connection that somebody has to close
+			p.do(w)
+		case p.stream != nil && p.frames != nil:
 			p.stream.resume()
 		}
 	}

@@ -104,14 +104,12 @@ func listeners(l *config.Loaded, own []netip.Addr) []relay.Listener {
 		if l.Local && !slices.Contains(own, ln.Addr.Addr()) {
 			continue // a host without IPv6: the first try works on IPv4
 		}
-		t := allocation.UDP
-		if ln.Scheme == "tcp" {
-			t = allocation.TCP
-		}
-		all = append(all, relay.Listener{Transport: t, Addr: ln.Addr})
+		all = append(all, relay.Listener{Transport: schemes[ln.Scheme], Addr: ln.Addr})
 	}
 	return all
 }
+
+var schemes = map[string]allocation.Transport{"udp": allocation.UDP, "tcp": allocation.TCP, "tls": allocation.TLS, "dtls": allocation.DTLS}
 
 var expiries = map[string]relay.Expiry{"allocate": relay.ExpiryAllocate, "refresh": relay.ExpiryRefresh, "hard": relay.ExpiryHard}
 
@@ -138,6 +136,10 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 		MaxLifetime:          time.Duration(l.Relay.Lifetime.Max),
 		TotalLifetime:        time.Duration(l.Relay.Lifetime.Total),
 		LegacyChannels:       l.Relay.Channels == "rfc5766",
+		NoTCP:                l.Relay.TCP.Enabled == "false",
+		TCPPorts:             peerPorts(l.Relay.TCP.Ports),
+		MaxConnections:       l.Limits.Connections,
+		Discovery:            discovery(l.NATDiscovery.Alternate),
 		Verifier:             t.verifier,
 		Expiry:               expiries[l.Auth.Expiry],
 		PeersAllow:           prefixes(l.Peers.Allow),
@@ -158,6 +160,22 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 		c.Network = a.parts.portable()
 	}
 	return c
+}
+
+func discovery(alternates []config.DiscoveryAddress) []relay.DiscoveryAddress {
+	var all []relay.DiscoveryAddress
+	for _, a := range alternates {
+		all = append(all, relay.DiscoveryAddress{Bind: a.Bind.AddrPort, External: a.External.Addr})
+	}
+	return all
+}
+
+func peerPorts(ports []config.PeerPorts) []relay.PortRange {
+	var all []relay.PortRange
+	for _, p := range ports {
+		all = append(all, relay.PortRange{Min: p.Min, Max: p.Max})
+	}
+	return all
 }
 
 func prefixes(blocks []config.Prefix) []netip.Prefix {

@@ -62,6 +62,7 @@ func Load(s Sources) (*Loaded, error) {
 	l.stateFolder()
 	l.defaults()
 	l.secrets()
+	l.certificates()
 	l.validate()
 	if err := l.err(); err != nil {
 		return nil, err
@@ -186,7 +187,17 @@ func (l *loader) stateFolder() {
 func (l *loader) defaults() {
 	for _, f := range schema {
 		text := f.tag.Get("default")
-		if v := l.root().FieldByIndex(f.index); text != "" && v.IsZero() && v.Kind() != reflect.Slice && v.Kind() != reflect.Map {
+		v := l.root().FieldByIndex(f.index)
+		switch {
+		case text == "" || v.Kind() == reflect.Map:
+		case v.Kind() == reflect.Slice:
+			if items := strings.Trim(text, "[]"); items != "" && v.Len() == 0 {
+				for i, item := range strings.Split(items, ", ") {
+					v.Set(reflect.Append(v, reflect.Zero(v.Type().Elem())))
+					l.decoder.fill(v.Index(i), f.tag, item)
+				}
+			}
+		case v.IsZero():
 			l.decoder.fill(v, f.tag, text)
 		}
 	}
@@ -212,11 +223,7 @@ func (l *loader) secrets() {
 		case s.File != "" && s.Secret.text != "":
 			l.wrong(o, path, "has both secret and file; keep one")
 		case s.File != "":
-			name := s.File
-			if !filepath.IsAbs(name) && o.layer == layerFile {
-				name = filepath.Join(filepath.Dir(l.File), name)
-			}
-			text, err := l.ReadFile(name)
+			text, err := l.ReadFile(l.beside(s.File, o))
 			if err != nil {
 				l.wrong(l.origin(path+".file"), path+".file", "%s; name a file with the secret that turnout may read", sentence(err))
 				continue

@@ -11,9 +11,11 @@ import (
 )
 
 const (
-	// earlyMax is how many bytes a client may send before its handshake is
-	// complete: a handshake takes less than 2 KiB, and twice that when everything
-	// is sent again. What arrives early is kept by the DTLS library.
+	// unprovenMax is how many bytes a client may send before it returns the
+	// cookie: several ClientHellos. What arrives early is kept by the DTLS library.
+	unprovenMax = 4 << 10
+	// earlyMax is how many before its handshake is complete: that takes less than
+	// 2 KiB, and twice that when everything is sent again.
 	earlyMax = 32 << 10
 	// queueMax is how many bytes wait to be decrypted: 100 ms at 20 Mbit/s.
 	queueMax = 256 << 10
@@ -55,7 +57,7 @@ func (a *association) put(b []byte) Drop {
 	switch {
 	case a.closed:
 		return DropDTLSUnknown
-	case !a.established && a.early+len(b) > earlyMax:
+	case !a.proven && a.early+len(b) > unprovenMax, !a.established && a.early+len(b) > earlyMax:
 		return DropDTLSEarly
 	case a.queued+len(b) > queueMax:
 		return DropDTLSBacklog

@@ -184,13 +184,14 @@ func TestDTLSForgedHello(t *testing.T) {
 }
 
 // datagramHello is a ClientHello in one record, as a forger would write it.
-func datagramHello(random byte) []byte {
+func datagramHello(random byte, cookie ...byte) []byte {
 	body := append([]byte{254, 253}, make([]byte, 32)...)
 	body[2] = random
-	body = append(body, 0, 0)                   // session, cookie
+	body = append(body, 0, byte(len(cookie))) // session
+	body = append(body, cookie...)
 	body = append(body, 0, 2, 0xc0, 0x2b, 1, 0) // ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, no compression
-	n := byte(len(body))
-	head := []byte{22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, n + 12, clientHello, 0, 0, n, 0, 0, 0, 0, 0, 0, 0, n}
+	n, number := byte(len(body)), byte(min(1, len(cookie)))
+	head := []byte{22, 254, 253, 0, 0, 0, 0, 0, 0, 0, number, 0, n + 12, clientHello, 0, 0, n, 0, number, 0, 0, 0, 0, 0, n}
 	return append(head, body...)
 }
 
@@ -236,7 +237,7 @@ func TestDTLSBadDatagrams(t *testing.T) {
 			{"giant", DropDTLSMalformed, 1, [][]byte{record(22, 0, 9000, 9000)}},
 			{"no association", DropDTLSUnknown, 3, [][]byte{record(23, 1, 10, 10), record(20, 0, 1, 1), record(22, 0, 1, 1)}},
 			{"data before the cookie", DropDTLSUnknown, 2, [][]byte{datagramHello(0), record(23, 1, 10, 10), record(22, 1, 10, 10)}},
-			{"too much, too early", DropDTLSEarly, 2, append([][]byte{datagramHello(0)}, many(record(22, 0, 8000, 8000), 6)...)},
+			{"too much, too early", DropDTLSEarly, 4, append([][]byte{datagramHello(0)}, many(record(22, 0, 1000, 1000), 7)...)},
 		} {
 			before := h.Stats().DroppedBy[c.want]
 			send(c.datagrams...)

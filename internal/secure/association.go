@@ -166,6 +166,7 @@ func (c *datagramConn) WriteMessages(b []byte, ends []int) error { return eachMe
 // Close says goodbye to the client.
 func (c *datagramConn) Close() error {
 	err := c.Conn.Close()
+	c.association.Close() // which Conn leaves out if the client has closed it
 	c.once.Do(func() { close(c.association.gone) })
 	return err
 }

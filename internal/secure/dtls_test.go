@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"runtime"
@@ -384,6 +385,50 @@ func TestDTLSPerSource(t *testing.T) {
 		synctest.Wait()
 		if s := h.Stats(); s.HalfOpen != perSource || s.DroppedBy[DropHandshakeDisplaced] != 20-perSource {
 			t.Errorf("%d under way, %d displaced", s.HalfOpen, s.DroppedBy[DropHandshakeDisplaced])
+		}
+	})
+}
+
+// A client that says goodbye at once, even before its connection is handed over,
+// leaves nothing behind.
+func TestDTLSGoodbye(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		network := netio.NewMemory()
+		h := newHub(t, network, nil)
+		opened, err := h.ListenDTLS(network, netip.MustParseAddrPort("127.0.0.1:5349"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer opened.Close()
+		l := opened.(*dtlsListener)
+		for _, early := range []bool{false, true} {
+			socket, err := network.ListenPacket(netip.MustParseAddrPort("8.8.8.8:4000"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn, err := handshakeDTLS(t, socket, addrPort(l.Addr()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			server, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn.Close()
+			if _, err := server.Read(make([]byte, 100)); err != io.EOF {
+				t.Errorf("the end is read as %v", err)
+			}
+			if early { // as if the goodbye had come first
+				if err := l.establish(t.Context(), server.(*datagramConn).association); err != nil {
+					t.Error(err)
+				}
+			}
+			server.Close()
+			synctest.Wait()
+			if len(l.paths) != 0 {
+				t.Errorf("early %v: %d associations are left", early, len(l.paths))
+			}
 		}
 	})
 }

@@ -9,7 +9,7 @@ import (
 
 // serveClient serves one message from a client: a datagram, or a frame of a stream.
 func (w *worker) serveClient(b []byte, tos uint8, from *origin) {
-	defer w.recovered(from.tuple, b)
+	defer w.recovered(from, nil, b)
 	if d := w.fromClient(b, tos, from); d != notDropped {
 		w.counters.drop(d)
 	}

@@ -49,8 +49,11 @@ type Config struct {
 	PortMin, PortMax uint16
 	// Workers is how many threads serve. If zero, one per CPU; never more than the network can use.
 	Workers int
-	// Batch is how many datagrams a worker holds at a time. If zero, 64.
+	// Batch is how many reads a worker holds at a time: datagrams, or with GRO datagrams that arrived together. If zero, 64.
 	Batch int
+	// GSO and GRO switch the kernel's ways to send and receive many datagrams at once. If zero, they are used where the
+	// network has them; New fails where one is on that it does not have.
+	GSO, GRO netio.Switch
 
 	// DefaultLifetime is an allocation's time to expiry where the client asks for no longer one. If zero, 10 minutes.
 	DefaultLifetime time.Duration

@@ -138,6 +138,7 @@ func (s *Server) listen(c Config) error {
 		}
 		s.workers = append(s.workers, w)
 	}
+	s.workers[0].logShortcuts()
 	for _, l := range c.Listeners {
 		var err error
 		if l.Transport == allocation.UDP {
@@ -160,7 +161,7 @@ func (s *Server) listen(c Config) error {
 }
 
 func (s *Server) newWorker(i int, c Config, start time.Time) (*worker, error) {
-	poller, err := c.Network.NewPoller(netio.PollerConfig{Slots: c.Batch})
+	poller, err := c.Network.NewPoller(netio.PollerConfig{Slots: c.Batch, GSO: c.GSO, GRO: c.GRO})
 	if err != nil {
 		return nil, fmt.Errorf("worker %d: %w", i, err)
 	}
@@ -175,6 +176,8 @@ func (s *Server) newWorker(i int, c Config, start time.Time) (*worker, error) {
 	w.settings = &s.settings
 	w.sockets = w
 	w.onEnded = w.expired
+	w.noteShortcuts()
+	w.counters.publish(netio.Counts{})
 	w.table = allocation.NewTable(allocation.Config{
 		Worker: i, Ports: s.ports, Ledger: s.ledger,
 		MaxPermissions: c.MaxPermissions, MaxChannels: c.MaxChannels,
@@ -305,7 +308,7 @@ func (s *Server) Stats() Stats {
 			st.counts[i] += w.counters.published[i].Load()
 		}
 	}
-	st.fill()
+	st.fill(len(s.workers))
 	if s.connections != nil {
 		s.connections.stats(&st)
 	}

@@ -38,8 +38,9 @@ type settings struct {
 
 	nat      []allocation.RelayAddress // those with an external address of their own
 	log      *slog.Logger
-	draining atomic.Bool   // no new allocations
-	unlogged atomic.Uint64 // lines the log could not take
+	draining atomic.Bool    // no new allocations
+	unlogged atomic.Uint64  // lines the log could not take
+	refused  [2]atomic.Bool // GSO, GRO: the log has told that the kernel refused it
 }
 
 // A state is what handlers work on: one worker's, owned by it.

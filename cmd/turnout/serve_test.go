@@ -288,6 +288,8 @@ relay:
   addresses: [{bind: 10.0.0.4, external: 203.0.113.7}]
   ports: 50000-50001
   batch: 3
+  gso: off
+  gro: auto
   lifetime: {default: 11m, max: 2h, total: 3h}
   channels: rfc5766
   tcp: {enabled: false, ports: [443, 1024-2000]}
@@ -309,7 +311,7 @@ log: {level: error}
 			{Transport: allocation.TCP, Addr: netip.MustParseAddrPort("[2001:db8::1]:3479")},
 			{Transport: allocation.UDP, Addr: netip.MustParseAddrPort("[2001:db8::1]:3479")}},
 		RelayAddresses: []allocation.RelayAddress{{Bind: netip.MustParseAddr("10.0.0.4"), External: netip.MustParseAddr("203.0.113.7")}},
-		PortMin:        50000, PortMax: 50001, Batch: 3,
+		PortMin:        50000, PortMax: 50001, Batch: 3, GSO: netio.SwitchOff,
 		DefaultLifetime: 11 * time.Minute, MaxLifetime: 2 * time.Hour, TotalLifetime: 3 * time.Hour,
 		LegacyChannels: true, Expiry: relay.ExpiryHard,
 		Discovery: []relay.DiscoveryAddress{{Bind: netip.MustParseAddrPort("[2001:db8::2]:3480"), External: netip.MustParseAddr("2001:db8::3")}},

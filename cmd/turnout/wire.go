@@ -113,6 +113,8 @@ var schemes = map[string]allocation.Transport{"udp": allocation.UDP, "tcp": allo
 
 var expiries = map[string]relay.Expiry{"allocate": relay.ExpiryAllocate, "refresh": relay.ExpiryRefresh, "hard": relay.ExpiryHard}
 
+var switches = map[string]netio.Switch{"auto": netio.SwitchAuto, "on": netio.SwitchOn, "off": netio.SwitchOff}
+
 // relayConfig is the configuration in the relay's words. Host are this host's addresses, own the ones turnout listens on besides.
 func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.RelayAddress, host []netip.Addr, own []netip.AddrPort, logger *slog.Logger) relay.Config {
 	listen := listeners(l, host)
@@ -128,6 +130,8 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 		PortMax:              l.Relay.Ports.Max,
 		Workers:              l.Relay.Workers,
 		Batch:                l.Relay.Batch,
+		GSO:                  switches[l.Relay.GSO],
+		GRO:                  switches[l.Relay.GRO],
 		DefaultLifetime:      time.Duration(l.Relay.Lifetime.Default),
 		MaxLifetime:          time.Duration(l.Relay.Lifetime.Max),
 		TotalLifetime:        time.Duration(l.Relay.Lifetime.Total),

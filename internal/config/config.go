@@ -109,6 +109,14 @@ type Relay struct {
 	// Datagrams a worker holds at a time: more carries a higher load, less takes less memory. Needs a restart.
 	Batch int `key:"batch" default:"64" min:"1" max:"1024"`
 
+	// Send datagrams of one length to one destination through the kernel together (UDP_SEGMENT): several times cheaper for video and
+	// files. auto does so where the kernel has it and is not known to corrupt them (Linux 7.0 to 7.1.4), on refuses to start
+	// without it and trusts every kernel, off is the way around a kernel's or network card's fault. Needs a restart.
+	GSO string `key:"gso" default:"auto" oneof:"auto|on|off"`
+
+	// Receive datagrams of one sender from the kernel together (UDP_GRO), likewise. Needs a restart.
+	GRO string `key:"gro" default:"auto" oneof:"auto|on|off"`
+
 	// How long allocations live (RFC 8656 §7.2).
 	Lifetime Lifetime `key:"lifetime"`
 

@@ -4,8 +4,6 @@ package config
 // version does not have. Setting one is an error: it is never accepted and
 // ignored. Whoever builds a feature declares its field and deletes its line.
 var unavailable = []string{
-	"relay.gso",
-	"relay.gro",
 	"relay.offload",
 	"auth.oauth",
 	"mobility",

@@ -117,6 +117,11 @@ func (l *loader) checkRelay() {
 	if r.Network == "portable" && r.Workers > 1 {
 		l.wrong(l.origin("relay.workers"), "relay.workers", "the portable network has one worker, not %d; remove the key", r.Workers)
 	}
+	for _, s := range []struct{ key, value string }{{"relay.gso", r.GSO}, {"relay.gro", r.GRO}} {
+		if r.Network == "portable" && s.value == "on" {
+			l.wrong(l.origin(s.key), s.key, "the portable network has none of the kernel's shortcuts; remove the key")
+		}
+	}
 	bound, told := map[netip.Addr]string{}, map[netip.Addr]string{}
 	for i, a := range r.Addresses {
 		key := fmt.Sprintf("relay.addresses[%d]", i)

@@ -105,5 +105,5 @@ func (w *worker) sendIndication(m stun.Message, tos uint8, from *origin) Drop {
 	if permitted, _ := w.table.Permitted(a, peer.Addr(), w.now); !permitted {
 		return DropNoPermission
 	}
-	return w.toPeer(a, peer, data, tos, m.Has(stun.AttrDontFragment))
+	return w.toPeer(a, peer, data, tos, m.Has(stun.AttrDontFragment) && !translated(from, peer.Addr().Is6()))
 }

@@ -90,7 +90,9 @@ func (r *request) answer(h *method, rs *stun.Builder, dst []byte) (stun.Code, er
 		c = code(err)
 		r.buildError(rs, dst, c)
 	}
-	rs.AddString(stun.AttrSoftware, software)
+	if r.software != "" {
+		rs.AddString(stun.AttrSoftware, r.software)
+	}
 	if r.authenticated && c != stun.CodeStaleNonce {
 		rs.AddIntegrity(r.verified.Key, r.integrity)
 	}
@@ -133,6 +135,3 @@ func (r *request) buildError(rs *stun.Builder, dst []byte, c stun.Code) {
 		rs.AddUnknownAttributes(r.unknown)
 	}
 }
-
-// software is what SOFTWARE says: no version, which would help an attacker choose.
-const software = "turnout"

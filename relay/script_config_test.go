@@ -88,6 +88,10 @@ func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string)
 		return d
 	}
 	switch key {
+	case "software":
+		c.Software = value
+	case "no-software":
+		c.NoSoftware = true
 	case "relay-addresses":
 		c.RelayAddresses = relayAddresses(strings.Split(value, ",")...)
 	case "ports":

@@ -77,6 +77,9 @@ func (s *Server) configure(c Config) error {
 		return err
 	}
 	s.realm = c.Realm
+	if !c.NoSoftware {
+		s.software = c.Software
+	}
 	s.defaultLifetime = allocation.Duration(c.DefaultLifetime)
 	s.maxLifetime = allocation.Duration(c.MaxLifetime)
 	s.totalLifetime = allocation.Duration(c.TotalLifetime)

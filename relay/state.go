@@ -15,6 +15,7 @@ import (
 // concurrent use by itself.
 type settings struct {
 	realm           string
+	software        string // of answers; "" for none
 	defaultLifetime allocation.Duration
 	maxLifetime     allocation.Duration
 	totalLifetime   allocation.Duration // 0: none

@@ -283,6 +283,7 @@ func TestRelayConfig(t *testing.T) {
 	network := netio.Network(new(fakeNetwork))
 	c.parts.portable = func() netio.Network { return network }
 	text := `realm: turnout.example
+software: none
 listen: [udp://0.0.0.0:3478, "tcp://[2001:db8::1]:3479"]
 relay:
   addresses: [{bind: 10.0.0.4, external: 203.0.113.7}]
@@ -302,7 +303,7 @@ log: {level: error}
 	}
 	got := c.relay.config
 	want := relay.Config{
-		Realm: "turnout.example",
+		Realm: "turnout.example", Software: "none", NoSoftware: true,
 		Listeners: []relay.Listener{{Transport: allocation.UDP, Addr: netip.MustParseAddrPort("0.0.0.0:3478")},
 			{Transport: allocation.TCP, Addr: netip.MustParseAddrPort("[2001:db8::1]:3479")}},
 		RelayAddresses: []allocation.RelayAddress{{Bind: netip.MustParseAddr("10.0.0.4"), External: netip.MustParseAddr("203.0.113.7")}},

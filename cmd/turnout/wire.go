@@ -124,6 +124,8 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 	}
 	c := relay.Config{
 		Realm:                l.Realm,
+		Software:             l.Software,
+		NoSoftware:           l.Software == "none",
 		Listeners:            listen,
 		RelayAddresses:       addresses,
 		PortMin:              l.Relay.Ports.Min,

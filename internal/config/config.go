@@ -18,6 +18,10 @@ type Config struct {
 	// Keys of clients are derived from it. Needs a restart.
 	Realm string `key:"realm" default:"turnout"`
 
+	// What answers say of the software that made them. A version would help an attacker choose; none says nothing at all.
+	// At most 127 characters. Needs a restart.
+	Software string `key:"software" default:"turnout"`
+
 	// Where clients are served, as scheme://address:port. Schemes are udp and tcp.
 	// 0.0.0.0 means every IPv4 interface, [::] every IPv6 one. Port 0 takes a free port at every start.
 	// Needed: without a listener there is no relay. Put this host's public addresses here. Needs a restart.

@@ -88,6 +88,8 @@ func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string)
 		return d
 	}
 	switch key {
+	case "realm":
+		c.Realm, v.Realm = value, value
 	case "software":
 		c.Software = value
 	case "no-software":

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"log/slog"
+	"net"
 	"net/netip"
 	"runtime"
 	"time"
@@ -18,7 +19,7 @@ import (
 
 // A Listener is one address the relay serves clients on.
 type Listener struct {
-	Transport allocation.Transport // UDP or TCP
+	Transport allocation.Transport // UDP and TCP; what else Config.ListenStream opens
 	Addr      netip.AddrPort       // a wildcard address means every interface of its family
 }
 
@@ -98,6 +99,11 @@ type Config struct {
 
 	// Network opens the sockets. If nil, the system's.
 	Network netio.Network
+	// ListenStream opens the listeners of every transport but UDP. Its listeners accept connections that are ready
+	// for TURN: handshakes are done, and the addresses, which have a method AddrPort, are the client's and the one it
+	// reached. A connection of [allocation.DTLS] reads and writes one message at a time (RFC 7350). If nil, there is
+	// only TCP, by Network.
+	ListenStream func(n netio.Network, l Listener) (net.Listener, error)
 	// Logger takes what an operator should read. If nil, slog.Default.
 	Logger *slog.Logger
 }
@@ -142,5 +148,9 @@ func (c Config) check() error {
 	need(c.Verifier != nil, "a relay needs a verifier of credentials")
 	need(utf8.ValidString(c.Software) && utf8.RuneCountInString(c.Software) < 128, "the text of SOFTWARE is not UTF-8 of at most 127 characters")
 	need(c.MaxLifetime >= c.DefaultLifetime, "the longest lifetime is shorter than the default")
+	for _, l := range c.Listeners {
+		plain := l.Transport == allocation.UDP || l.Transport == allocation.TCP
+		need(plain || c.ListenStream != nil, "nothing opens listeners of "+l.Transport.String())
+	}
 	return errors.Join(errs...)
 }

@@ -28,7 +28,7 @@ func (w *worker) fromClient(b []byte, tos uint8, from *origin) Drop {
 func (w *worker) message(b []byte, tos uint8, from *origin) Drop {
 	m, err := stun.Parse(b)
 	if err != nil {
-		return DropMalformed
+		return w.classic(b, from)
 	}
 	if m.CheckFingerprint() != nil {
 		return DropFingerprint

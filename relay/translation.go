@@ -8,7 +8,8 @@ import "turnout/allocation"
 // DONT-FRAGMENT is ignored (RFC 8656 §13). A stream has no such headers (§15), and
 // neither has IPv4 to IPv4 (§14): there the attribute counts.
 func translated(from *origin, ipv6 bool) bool {
-	return from.tuple.Transport == allocation.UDP && (ipv6 || from.tuple.Client.Addr().Is6())
+	datagrams := from.tuple.Transport == allocation.UDP || from.tuple.Transport == allocation.DTLS
+	return datagrams && (ipv6 || from.tuple.Client.Addr().Is6())
 }
 
 // blindToDF says that an Allocate asks for a translation of IPv4 datagrams to IPv6

@@ -140,6 +140,12 @@ func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string)
 		c.BacklogTime = duration()
 	case "stream-buffer":
 		s.network.SetStreamBuffer(number())
+	case "stream-tos":
+		tos, err := strconv.ParseUint(value, 0, 8)
+		if err != nil {
+			s.fatalf("%s: %v", key, err)
+		}
+		s.network.SetStreamTOS(uint8(tos))
 	case "mtu":
 		s.network.SetMTU(number())
 	case "allow":

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"turnout/allocation"
+	"turnout/internal/netio"
 	"turnout/stun"
 )
 
@@ -20,6 +21,8 @@ const (
 	streamStuck = 30 * time.Second
 	// streamBuffer is what a connection starts with; it grows with the frames it carries.
 	streamBuffer = 4 << 10
+	// ecn are the bits of the Type of Service that are not DSCP's. RFC 3168 §5.
+	ecn = 0x03
 	// maxRecord is the most that one DTLS record carries. RFC 6347 §4.1, as TLS 1.2.
 	maxRecord = 1 << 14
 )
@@ -31,7 +34,8 @@ type stream struct {
 	// immutable
 	conn      net.Conn
 	tuple     allocation.FiveTuple
-	datagrams bool // DTLS: each read and each write is one message
+	datagrams bool  // DTLS: each read and each write is one message
+	tos       uint8 // of what goes to peers: the connection's DSCP, Not-ECT
 	worker    *worker
 	resend    post // hands over what was queued while the writer was busy
 
@@ -61,6 +65,7 @@ var chunks = sync.Pool{New: func() any { return new(chunk) }}
 func newStream(conn net.Conn, ft allocation.FiveTuple, w *worker) *stream {
 	s := &stream{
 		conn: conn, tuple: ft, datagrams: ft.Transport == allocation.DTLS, worker: w,
+		tos:     netio.ConnectionTOS(conn) &^ ecn, // RFC 8656 §15
 		handed:  make(chan *chunk, 4),
 		resumed: make(chan struct{}, 1),
 		gone:    make(chan struct{}),
@@ -320,7 +325,7 @@ func (w *worker) serveFrames(s *stream, frames []byte) {
 			break // the reader posts whole frames
 		}
 		w.origin = origin{tuple: s.tuple, stream: s}
-		w.serveClient(frames[:n], 0, &w.origin)
+		w.serveClient(frames[:n], s.tos, &w.origin)
 		frames = frames[n:]
 	}
 }

@@ -26,6 +26,9 @@ type recorder struct {
 	silent bool // nothing more is written: the connection is somebody else's
 }
 
+// NetConn is the connection below.
+func (r *recorder) NetConn() net.Conn { return r.Conn }
+
 // Read bounds and keeps what comes before the judgement.
 func (r *recorder) Read(b []byte) (int, error) {
 	if r.judged {

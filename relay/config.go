@@ -80,6 +80,9 @@ type Config struct {
 
 	// UserAllocations is how many allocations a user may have at a time. If zero, any number.
 	UserAllocations int
+	// AllocationBandwidth is how many bits a second of payload one allocation may relay by UDP, each way. What exceeds it
+	// by more than a second's worth is dropped. If zero, any number.
+	AllocationBandwidth int64
 	// TotalAllocations is how many there may be in all. If zero, as many as ports and descriptors allow.
 	TotalAllocations int
 	// MaxPermissions and MaxChannels bound those of one allocation. If zero, 1024.

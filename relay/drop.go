@@ -26,6 +26,7 @@ const (
 	DropStreamFraming
 
 	DropTruncated // also from peers
+	DropBandwidth // also from peers
 
 	// What came from peers.
 	DropPeerNoPermission
@@ -69,6 +70,7 @@ var drops = [numDrops]struct{ name, sentence string }{
 	DropPeerFamily:            {"peer_family", "Data to a peer of an address family that the allocation lacks."},
 	DropStreamFraming:         {"stream_framing", "A stream carried something that is neither STUN nor ChannelData; it was closed."},
 	DropTruncated:             {"truncated", "A datagram larger than its receive slot, which holds any: the system is not what it says."},
+	DropBandwidth:             {"bandwidth", "Data beyond the bandwidth of an allocation (RFC 8656 §5)."},
 	DropPeerNoPermission:      {"peer_no_permission", "A datagram from a peer without permission (RFC 8656 §9)."},
 	DropPeerSource:            {"peer_source", "A datagram from a source that the peer policy denies."},
 	DropICMPType:              {"icmp_type", "An ICMP error of a type that is not relayed (RFC 8656 §11.5)."},

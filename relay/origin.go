@@ -24,8 +24,15 @@ type link struct {
 	origin  origin
 	relays  [2]netio.Socket // by family index
 	icmp    allocation.Time // arrival time of the ICMP rate limit
+	meters  [2]meter        // of the allocation's bandwidth, from and to the client
 	started int64           // unix seconds, for the line logged at the end
 }
+
+// Ways of an allocation's traffic, each with a meter.
+const (
+	fromClient = 0
+	toClient   = 1
+)
 
 // family is the index of an address family in a link.
 func family(ipv6 bool) int {

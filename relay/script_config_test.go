@@ -124,6 +124,8 @@ func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string)
 		c.TotalLifetime = duration()
 	case "user-allocations":
 		c.UserAllocations = number()
+	case "bandwidth":
+		c.AllocationBandwidth = int64(number())
 	case "total-allocations":
 		c.TotalAllocations = number()
 	case "permissions":

@@ -92,6 +92,7 @@ func (s *Server) configure(c Config) error {
 	}
 	s.expiry = c.Expiry
 	s.userAllocations = c.UserAllocations
+	s.bandwidth = rateOf(c.AllocationBandwidth)
 	s.backlogBytes, s.backlogTime = c.BacklogBytes, c.BacklogTime
 	s.verifier = c.Verifier
 	s.ports = ports

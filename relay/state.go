@@ -23,6 +23,7 @@ type settings struct {
 	known           stun.AttributeSet // comprehension-required attributes understood here
 	expiry          Expiry
 	userAllocations int
+	bandwidth       rate // of an allocation, each way
 	backlogBytes    int
 	backlogTime     time.Duration
 

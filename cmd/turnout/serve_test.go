@@ -294,7 +294,7 @@ relay:
   network: portable
 peers: {allow: [10.0.0.0/8], deny: [10.1.0.0/16]}
 auth: {secrets: [{id: new, secret: a-secret-of-some-length}, {id: old, secret: another-secret-of-some-length}], users: {alice: wonderland}, expiry: hard}
-quota: {user: {allocations: 5}, total: {allocations: 6}}
+quota: {user: {allocations: 5}, allocation: {bandwidth: 50000000}, total: {allocations: 6}}
 limits: {permissions: 7, channels: 8, unauthenticated: {rate: 9, burst: 10}, backlog: {bytes: 70000, time: 12ms}}
 log: {level: error}
 `
@@ -312,7 +312,7 @@ log: {level: error}
 		LegacyChannels: true, Expiry: relay.ExpiryHard,
 		PeersAllow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, PeersDeny: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")},
 		HostAddresses:   []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback(), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("10.0.0.4"), netip.MustParseAddr("203.0.113.7")},
-		UserAllocations: 5, TotalAllocations: 6, MaxPermissions: 7, MaxChannels: 8,
+		UserAllocations: 5, AllocationBandwidth: 50000000, TotalAllocations: 6, MaxPermissions: 7, MaxChannels: 8,
 		UnauthenticatedRate: 9, UnauthenticatedBurst: 10, BacklogBytes: 70000, BacklogTime: 12 * time.Millisecond,
 		Network: network, Verifier: got.Verifier, Logger: got.Logger,
 	}

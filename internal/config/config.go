@@ -163,8 +163,19 @@ type Quota struct {
 	// Of one user. Counts the subjects of derived credentials, not static users.
 	User UserQuota `key:"user"`
 
+	// Of one allocation.
+	Allocation AllocationQuota `key:"allocation"`
+
 	// Of all users together.
 	Total TotalQuota `key:"total"`
+}
+
+// An AllocationQuota bounds one allocation.
+type AllocationQuota struct {
+	// Bits a second of payload that it may relay by UDP, each way; what exceeds it by more than a second's worth is dropped.
+	// With quota.user.allocations it bounds a user too. TCP allocations are not bounded: TCP sees to congestion itself.
+	// If zero, no limit. Needs a restart.
+	Bandwidth int `key:"bandwidth" default:"0" min:"0"`
 }
 
 // A UserQuota bounds one user.

@@ -118,6 +118,8 @@ auth:
 quota:
   user:
     allocations: 100
+  allocation:
+    bandwidth: 50000000
   total:
     allocations: 5000
 limits:

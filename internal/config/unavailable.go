@@ -14,7 +14,6 @@ var unavailable = []string{
 	"alternates",
 	"drain",
 	"quota.user.bandwidth",
-	"quota.allocation",
 	"classes",
 	"limits.new-peers",
 	"api",

@@ -69,7 +69,7 @@ func (t *Table) checkRelayed(a *Allocation, i int) error {
 		return fmt.Errorf("not found by its relayed address")
 	}
 	q := t.ports.pools[r.place.pool]
-	if q.family.index() != i || r.external != endpointOf(q.address.External, r.place.port) || r.bound != endpointOf(q.address.Bind, r.place.port) {
+	if q.family.index() != i || q.tcp != a.tcp || r.external != endpointOf(q.address.External, r.place.port) || r.bound != endpointOf(q.address.Bind, r.place.port) {
 		return fmt.Errorf("relayed address %v is not its place's", r.external.addrPort())
 	}
 	if !q.live.has(r.place.port) || t.ports.state(r.place) != portHeld {

@@ -94,7 +94,7 @@ func (t *Table) LookupID(id ID) *Allocation {
 	return nil
 }
 
-// LookupRelayed finds the allocation that has the relayed transport address, external or bound; nil if none of this table
+// LookupRelayed finds the UDP allocation that has the relayed transport address, external or bound; nil if none of this table
 // has. A family that was dropped is not found.
 func (t *Table) LookupRelayed(external netip.AddrPort) *Allocation {
 	q := t.ports.byAddr[external.Addr()]

@@ -28,7 +28,7 @@ func (w *worker) serveICMP(a *allocation.Allocation, s netio.Socket) {
 func (w *worker) fromICMP(a *allocation.Allocation, e netio.ICMPError) Drop {
 	peer := e.Peer
 	if len(w.nat) > 0 {
-		peer = w.external(peer)
+		peer = w.external(peer, w.ports.Live)
 	}
 	if !relayedICMP(peer.Addr(), e.Type) {
 		return DropICMPType

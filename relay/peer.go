@@ -26,7 +26,7 @@ func (w *worker) servePeer(a *allocation.Allocation, p netio.Packet) {
 	defer w.recovered(a.FiveTuple(), nil)
 	from := p.Addr
 	if len(w.nat) > 0 {
-		from = w.external(from)
+		from = w.external(from, w.ports.Live)
 	}
 	if d := w.fromPeer(a, from, p.Payload, p.TOS); d != notDropped {
 		w.counters.drop(d)

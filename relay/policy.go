@@ -2,6 +2,7 @@ package relay
 
 import (
 	"net/netip"
+	"slices"
 
 	"turnout/allocation"
 )
@@ -62,23 +63,26 @@ var metadataAddresses = map[netip.Addr]bool{
 // liveRelays says which relayed addresses belong to live allocations.
 type liveRelays interface {
 	Live(netip.AddrPort) bool
+	LiveTCP(netip.AddrPort) bool // of TCP allocations
 }
 
 // A policy decides which peers clients may reach. One function decides on every
-// path: CreatePermission, ChannelBind, Send, ChannelData and hairpin. Immutable.
+// path: CreatePermission, ChannelBind, Send, ChannelData, Connect and hairpin.
+// Immutable.
 type policy struct {
 	allow, deny []netip.Prefix
 	own         map[netip.Addr]bool // addresses of this host, external ones included
 	ownPorts    map[uint16]bool     // where turnout listens
 	relays      map[netip.Addr]bool // relay addresses, bound and external
 	live        liveRelays
+	tcpPorts    []PortRange // peers' ports that may be connected to
 }
 
 func newPolicy(c Config, live liveRelays) *policy {
 	p := &policy{
 		allow: c.PeersAllow, deny: c.PeersDeny,
 		own: map[netip.Addr]bool{}, ownPorts: map[uint16]bool{}, relays: map[netip.Addr]bool{},
-		live: live,
+		live: live, tcpPorts: c.TCPPorts,
 	}
 	for _, a := range c.HostAddresses {
 		p.own[a.WithZone("")] = true
@@ -99,11 +103,24 @@ func newPolicy(c Config, live liveRelays) *policy {
 }
 
 // Allowed says whether data may be relayed to and from peer.
-func (p *policy) Allowed(peer netip.AddrPort) bool {
+func (p *policy) Allowed(peer netip.AddrPort) bool { return p.allowed(peer, p.live.Live(peer)) }
+
+// AllowedTCP is Allowed for TCP.
+func (p *policy) AllowedTCP(peer netip.AddrPort) bool { return p.allowed(peer, p.live.LiveTCP(peer)) }
+
+// Connectable says whether a TCP connection to peer may be opened. Whoever may
+// open any has a TCP proxy, and what listens below 1024 is seldom a peer.
+func (p *policy) Connectable(peer netip.AddrPort) bool {
+	live := p.live.LiveTCP(peer)
+	listed := slices.ContainsFunc(p.tcpPorts, func(r PortRange) bool { return r.Has(peer.Port()) })
+	return (listed || live) && p.allowed(peer, live)
+}
+
+func (p *policy) allowed(peer netip.AddrPort, live bool) bool {
 	if peer.Port() == 0 {
 		return false
 	}
-	if p.live.Live(peer) {
+	if live {
 		return true
 	}
 	if !p.open(peer.Addr()) {

@@ -144,17 +144,22 @@ func (c *realClient) request(m stun.Method, add func(*stun.Builder)) stun.Messag
 		}
 		c.nonce = nonce
 	}
-	r := c.ask(message(m, func(b *stun.Builder) {
+	r := c.ask(c.sign(m, add))
+	if r.Class() != stun.ClassSuccess {
+		c.t.Fatalf("%v: %s", m, describe(r.Bytes()))
+	}
+	return r
+}
+
+// sign makes a request with the credentials and the nonce of the last one.
+func (c *realClient) sign(m stun.Method, add func(*stun.Builder)) []byte {
+	return message(m, func(b *stun.Builder) {
 		add(b)
 		b.AddString(stun.AttrUsername, "alice")
 		b.AddString(stun.AttrRealm, "bench")
 		b.Add(stun.AttrNonce, c.nonce)
 		b.AddIntegrity(benchKey, stun.IntegritySHA1)
-	}))
-	if r.Class() != stun.ClassSuccess {
-		c.t.Fatalf("%v: %s", m, describe(r.Bytes()))
-	}
-	return r
+	})
 }
 
 func (c *realClient) allocate() netip.AddrPort {

@@ -17,9 +17,11 @@ type Stats struct {
 	FromClients, ToPeers, FromPeers, ToClients Traffic
 
 	PortsInUse, Ports int
-	Streams           int // open client connections
-	Panics            uint64
-	Draining          bool
+	// TCP allocations' ports, and their connections to peers: dialled, waiting for their client, and bound.
+	TCPPortsInUse, TCPPorts, PeerConnections int
+	Streams                                  int // open client connections
+	Panics                                   uint64
+	Draining                                 bool
 
 	// What the kernel was asked for: datagrams per call is the batch size reached.
 	RecvCalls, RecvDatagrams, SendCalls, SendDatagrams uint64
@@ -53,6 +55,8 @@ var methods = [...]struct {
 	{stun.MethodRefresh, "refresh"},
 	{stun.MethodCreatePermission, "create_permission"},
 	{stun.MethodChannelBind, "channel_bind"},
+	{stun.MethodConnect, "connect"},
+	{stun.MethodConnectionBind, "connection_bind"},
 }
 
 // transports are those between clients and server.
@@ -73,8 +77,8 @@ var outcomes = [...]stun.Code{
 	0, stun.CodeTryAlternate, stun.CodeBadRequest, stun.CodeUnauthenticated, stun.CodeForbidden,
 	stun.CodeUnknownAttribute, stun.CodeAllocationMismatch, stun.CodeStaleNonce,
 	stun.CodeAddressFamilyNotSupported, stun.CodeWrongCredentials, stun.CodeUnsupportedTransport,
-	stun.CodePeerAddressFamilyMismatch, stun.CodeAllocationQuotaReached, stun.CodeServerError,
-	stun.CodeInsufficientCapacity,
+	stun.CodePeerAddressFamilyMismatch, stun.CodeConnectionAlreadyExists, stun.CodeConnectionTimeoutOrFailure,
+	stun.CodeAllocationQuotaReached, stun.CodeServerError, stun.CodeInsufficientCapacity,
 }
 
 func requestCounter(m stun.Method, c stun.Code) int {

@@ -113,7 +113,7 @@ func (w *worker) serveEvent(e netio.Event) {
 		return // the inbox is looked into every round
 	}
 	if e.ID&listenerEvent != 0 {
-		w.serveListener(w.listeners[e.ID&^listenerEvent])
+		w.serveListener(int(e.ID &^ listenerEvent))
 		return
 	}
 	index, ipv6, generation := splitRelayEvent(e.ID)
@@ -134,7 +134,8 @@ func (w *worker) serveEvent(e netio.Event) {
 }
 
 // serveListener reads one batch of what clients sent.
-func (w *worker) serveListener(s netio.Socket) {
+func (w *worker) serveListener(index int) {
+	s, at := w.listeners[index], w.vantages[index]
 	packets, err := w.receive(s, listenerBatch)
 	if err != nil {
 		// It would stay readable for ever. Others go on.
@@ -146,7 +147,7 @@ func (w *worker) serveListener(s netio.Socket) {
 		from := &w.origin
 		*from = origin{
 			tuple:  allocation.FiveTuple{Client: packet.Addr, Server: packet.Local, Transport: allocation.UDP},
-			socket: s,
+			socket: s, vantage: at,
 		}
 		if packet.Local != s.Local() {
 			from.local = packet.Local.Addr()
@@ -275,7 +276,10 @@ func (w *worker) finish() {
 	}
 	w.endRound()
 	for _, p := range w.inbox.close() {
-		if p.stream != nil && p.frames != nil {
+		switch {
+		case p.do != nil: // it may bring a connection that somebody has to close
+			p.do(w)
+		case p.stream != nil && p.frames != nil:
 			p.stream.resume()
 		}
 	}

@@ -134,6 +134,10 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 		MaxLifetime:          time.Duration(l.Relay.Lifetime.Max),
 		TotalLifetime:        time.Duration(l.Relay.Lifetime.Total),
 		LegacyChannels:       l.Relay.Channels == "rfc5766",
+		NoTCP:                l.Relay.TCP.Enabled == "false",
+		TCPPorts:             peerPorts(l.Relay.TCP.Ports),
+		MaxConnections:       l.Limits.Connections,
+		Discovery:            discovery(l.NATDiscovery.Alternate),
 		Verifier:             t.verifier,
 		Expiry:               expiries[l.Auth.Expiry],
 		PeersAllow:           prefixes(l.Peers.Allow),
@@ -155,6 +159,22 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 		c.Network = a.parts.portable()
 	}
 	return c
+}
+
+func discovery(alternates []config.DiscoveryAddress) []relay.DiscoveryAddress {
+	var all []relay.DiscoveryAddress
+	for _, a := range alternates {
+		all = append(all, relay.DiscoveryAddress{Bind: a.Bind.AddrPort, External: a.External.Addr})
+	}
+	return all
+}
+
+func peerPorts(ports []config.PeerPorts) []relay.PortRange {
+	var all []relay.PortRange
+	for _, p := range ports {
+		all = append(all, relay.PortRange{Min: p.Min, Max: p.Max})
+	}
+	return all
 }
 
 func prefixes(blocks []config.Prefix) []netip.Prefix {

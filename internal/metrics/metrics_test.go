@@ -36,7 +36,7 @@ func example() *collector {
 			FromClients:      relay.Traffic{Packets: 11, Bytes: 12}, ToClients: relay.Traffic{Packets: 13, Bytes: 14},
 			FromPeers: relay.Traffic{Packets: 15, Bytes: 16}, ToPeers: relay.Traffic{Packets: 17, Bytes: 18},
 			PortsInUse: 19, Ports: 20, Panics: 21, RecvCalls: 22, RecvDatagrams: 23, SendCalls: 24, SendDatagrams: 25,
-			Streams: 26, Draining: true,
+			Streams: 26, Draining: true, TCPPorts: 27, TCPPortsInUse: 28, PeerConnections: 29,
 		}, words{}}, true
 	}, func() secure.Stats {
 		return secure.Stats{
@@ -89,10 +89,13 @@ turnout_handshakes 27
 turnout_handshakes_total{transport="dtls"} 31
 turnout_handshakes_total{transport="tls"} 30
 turnout_panics_total 21
+turnout_peer_connections 29
 turnout_receive_calls_total 22
 turnout_received_datagrams_total 23
 turnout_relay_ports 20
 turnout_relay_ports_in_use 19
+turnout_relay_tcp_ports 27
+turnout_relay_tcp_ports_in_use 28
 turnout_relayed_bytes_total{direction="from_client"} 12
 turnout_relayed_bytes_total{direction="from_peer"} 16
 turnout_relayed_bytes_total{direction="to_client"} 14

@@ -2,6 +2,8 @@ package netio
 
 import (
 	"fmt"
+	"io"
+	"net"
 	"testing"
 )
 
@@ -79,4 +81,48 @@ func benchmarkEcho(b *testing.B, sockets, each int) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(echoed), "ns/echo")
 	b.ReportMetric(float64(n.RecvDatagrams)/float64(n.RecvCalls), "recv/call")
 	b.ReportMetric(float64(n.SendDatagrams)/float64(n.SendCalls), "sent/call")
+}
+
+// BenchmarkTransfer moves bytes between two TCP connections on loopback, in the kernel and through a buffer.
+func BenchmarkTransfer(b *testing.B) {
+	const piece = 64 << 10
+	for _, way := range []string{"splice", "copy"} {
+		b.Run(way, func(b *testing.B) {
+			n := System()
+			var ends [2][2]net.Conn
+			for i := range ends {
+				l, err := n.ListenTCP(anyPort4)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if ends[i][0], err = net.Dial("tcp4", l.Addr().String()); err != nil {
+					b.Fatal(err)
+				}
+				if ends[i][1], err = l.Accept(); err != nil {
+					b.Fatal(err)
+				}
+				l.Close()
+				defer ends[i][0].Close()
+				defer ends[i][1].Close()
+			}
+			in := ends[0][1]
+			if way == "copy" {
+				in = wrapped{in}
+			}
+			go func() { _ = n.Transfer(ends[1][0], in, func(int) {}) }()
+			go func() {
+				data := make([]byte, piece)
+				for range b.N {
+					if _, err := ends[0][0].Write(data); err != nil {
+						return
+					}
+				}
+			}()
+			b.SetBytes(piece)
+			b.ResetTimer()
+			if _, err := io.CopyN(io.Discard, ends[1][1], int64(b.N)*piece); err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
 }

@@ -28,6 +28,10 @@ type Network interface {
 	ListenTCP(addr netip.AddrPort) (net.Listener, error)
 	// DialTCP connects from local (RFC 6062; port 0 in local: any).
 	DialTCP(ctx context.Context, local, peer netip.AddrPort) (net.Conn, error)
+	// Transfer moves what src receives to dst, until src has received all (nil) or either fails. It tells moved of bytes once
+	// dst has them. TCP connections are spliced where the system can: their bytes never enter the process. Both
+	// connections' deadlines hold; after os.ErrDeadlineExceeded of src nothing is lost, and Transfer may be called again.
+	Transfer(dst, src net.Conn, moved func(n int)) error
 	// DontFragment says whether Out.DF is honoured; without it DONT-FRAGMENT is an unknown attribute (RFC 8656 §7.2).
 	DontFragment() bool
 	// MaxWorkers is how many pollers may share a listening address: 0 for no limit, 1 on the portable network.

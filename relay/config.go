@@ -123,8 +123,9 @@ type Config struct {
 	Network netio.Network
 	// ListenStream opens the listeners of every transport but UDP. Its listeners accept connections that are ready
 	// for TURN: handshakes are done, and the addresses, which have a method AddrPort, are the client's and the one it
-	// reached. A connection of [allocation.DTLS] reads and writes one message at a time (RFC 7350). If nil, there is
-	// only TCP, by Network.
+	// reached. A connection with a method WriteMessages(b []byte, ends []int) error is given messages to write, which
+	// end at those places of b; one of [allocation.DTLS] needs it, and reads one message at a time (RFC 7350). If nil,
+	// there is only TCP, by Network.
 	ListenStream func(n netio.Network, l Listener) (net.Listener, error)
 	// Logger takes what an operator should read. If nil, slog.Default.
 	Logger *slog.Logger

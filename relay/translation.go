@@ -5,8 +5,8 @@ import "turnout/allocation"
 // translated says that between a client's datagrams and a relayed address the
 // packets are translated: from or to IPv6, or from one IPv6 flow to another. The
 // DF bit or the Fragment header of what arrives decides there how it goes on, and
-// DONT-FRAGMENT is ignored (RFC 8656 §13). A stream has no such headers (§15), and
-// neither has IPv4 to IPv4 (§14): there the attribute counts.
+// DONT-FRAGMENT is ignored (RFC 8656 §13). It counts from streams, which have no such
+// headers (§15), and between IPv4 and IPv4, where nothing is translated (§14).
 func translated(from *origin, ipv6 bool) bool {
 	datagrams := from.tuple.Transport == allocation.UDP || from.tuple.Transport == allocation.DTLS
 	return datagrams && (ipv6 || from.tuple.Client.Addr().Is6())

@@ -20,10 +20,15 @@ type post struct {
 	stream *stream // with frames: whole frames to serve
 	frames []byte
 	do     func(*worker)
+	parcel *parcel // an allocation to adopt
 }
 
 // put hands p to the worker; false when the worker has ended.
-func (i *inbox) put(p post) bool {
+func (i *inbox) put(p post) bool { return i.putThen(p, nil) }
+
+// putThen hands p to the worker and calls then before anything can come behind
+// it. It calls nothing when the worker has ended.
+func (i *inbox) putThen(p post, then func()) bool {
 	i.mu.Lock()
 	if i.closed {
 		i.mu.Unlock()
@@ -31,6 +36,9 @@ func (i *inbox) put(p post) bool {
 	}
 	first := len(i.posted) == 0
 	i.posted = append(i.posted, p)
+	if then != nil {
+		then()
+	}
 	i.mu.Unlock()
 	if first {
 		i.wake()

@@ -44,6 +44,7 @@ type Allocation struct {
 	missingCode uint16
 	relayed     [2]relayedAddress // IPv4, IPv6
 	traffic     Traffic
+	recent      struct{ permission, channel ref } // where to look first: see recent.go
 }
 
 // A relayedAddress is one relayed transport address with what RFC 8656 §6 keeps for each of them: a time to expiry,

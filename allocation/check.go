@@ -46,9 +46,12 @@ func (t *Table) checkAllocations() error {
 			channels += int(a.relayed[i].channels.len)
 		}
 	}
+	if x := &t.byTuple; x.recent != 0 && x.refs[x.tuple.key()] != x.recent {
+		return fmt.Errorf("allocation %d is remembered by a 5-tuple it has not", x.recent-1)
+	}
 	switch {
-	case live != t.Len() || tuples != len(t.byTuple):
-		return fmt.Errorf("%d allocations of %d 5-tuples, %d by the slab, %d by 5-tuple", live, tuples, t.Len(), len(t.byTuple))
+	case live != t.Len() || tuples != t.byTuple.len():
+		return fmt.Errorf("%d allocations of %d 5-tuples, %d by the slab, %d by 5-tuple", live, tuples, t.Len(), t.byTuple.len())
 	case relayed != len(t.byRelayed):
 		return fmt.Errorf("%d relayed addresses, %d indexed", relayed, len(t.byRelayed))
 	case permissions != t.permissions.len():
@@ -68,9 +71,9 @@ func (t *Table) checkTuples(a *Allocation) (n int, err error) {
 		n++
 	}
 	switch {
-	case (t.byTuple[a.tuple] == a.ref()) == a.detached && a.next != a.tuple:
+	case (t.byTuple.at(a.tuple) == a.ref()) == a.detached && a.next != a.tuple:
 		return 0, fmt.Errorf("found or not by its 5-tuple, and detached: %v", a.detached)
-	case a.moving && t.byTuple[a.next] != a.ref():
+	case a.moving && t.byTuple.at(a.next) != a.ref():
 		return 0, fmt.Errorf("not found by its second 5-tuple")
 	case !a.moving && a.next != (tupleKey{}):
 		return 0, fmt.Errorf("a second 5-tuple without a move")

@@ -32,7 +32,7 @@ func (t *Table) Create(ft FiveTuple, r Request, now Time) (*Allocation, error) {
 		panic("allocation: long-term key of more than 32 bytes")
 	}
 	k := ft.key()
-	if _, ok := t.byTuple[k]; ok {
+	if t.byTuple.at(k) != 0 {
 		return nil, ErrInUse // RFC 8656 §7.2: 437
 	}
 	if t.allocations.len() == maxAllocations {
@@ -71,7 +71,7 @@ func (t *Table) Create(ft FiveTuple, r Request, now Time) (*Allocation, error) {
 		missingCode: got.missingCode,
 	}
 	copy(a.key[:], r.Key)
-	t.byTuple[k] = n
+	t.byTuple.put(k, n)
 	for _, f := range [...]family{familyIPv4, familyIPv6} {
 		if got.has[f.index()] {
 			a.relayed[f.index()].has = true

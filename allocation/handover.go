@@ -63,7 +63,7 @@ func (t *Table) Adopt(h *Handover, now Time) (*Allocation, error) {
 		panic("allocation: adopted by a table with other ports")
 	}
 	s := &h.state
-	if _, ok := t.byTuple[s.tuple]; ok && !s.detached {
+	if t.byTuple.at(s.tuple) != 0 && !s.detached {
 		return nil, ErrInUse
 	}
 	if t.allocations.len() == maxAllocations ||
@@ -76,8 +76,9 @@ func (t *Table) Adopt(h *Handover, now Time) (*Allocation, error) {
 	generation := max(a.generation, 1)
 	*a = *s
 	a.id, a.generation = makeID(t.worker, int(n)-1, generation), generation
+	a.recent.permission, a.recent.channel = 0, 0 // slots of the other table
 	if !a.detached {
-		t.byTuple[a.tuple] = n
+		t.byTuple.put(a.tuple, n)
 	}
 	for i := range a.relayed {
 		f, r := family(i+1), &a.relayed[i]
@@ -124,7 +125,7 @@ func (h *Handover) Discard() {
 	}
 	for i := range h.state.relayed {
 		if r := &h.state.relayed[i]; r.has {
-			h.ports.release(r.place)
+			h.ports.release(r.place, true)
 		}
 	}
 	h.ledger.release(h.state.user, h.state.subject)

@@ -6,12 +6,12 @@ package allocation
 // ErrInUse if the 5-tuple is this allocation's already, or another's.
 func (t *Table) BeginMove(a *Allocation, ft FiveTuple) error {
 	k := ft.key()
-	if _, ok := t.byTuple[k]; ok {
+	if t.byTuple.at(k) != 0 {
 		return ErrInUse
 	}
 	t.dropNext(a)
 	a.next, a.moving = k, true
-	t.byTuple[k] = a.ref()
+	t.byTuple.put(k, a.ref())
 	return nil
 }
 
@@ -47,14 +47,14 @@ func (a *Allocation) Detached() bool { return a.detached }
 // dropTuple takes the first 5-tuple out of the index.
 func (t *Table) dropTuple(a *Allocation) {
 	if !a.detached {
-		delete(t.byTuple, a.tuple)
+		t.byTuple.remove(a.tuple)
 	}
 }
 
 // dropNext takes the second 5-tuple out of the index.
 func (t *Table) dropNext(a *Allocation) {
 	if a.moving {
-		delete(t.byTuple, a.next)
+		t.byTuple.remove(a.next)
 		a.next, a.moving = tupleKey{}, false
 	}
 }

@@ -122,7 +122,7 @@ func (v *Verifier) VerifyToken(st *VerifierState, m Signed, kid, token []byte, n
 	if v.thirdParty == nil {
 		return Verified{}, ErrToken
 	}
-	kid = trimNUL(kid)
+	kid = TrimNUL(kid)
 	o, err := v.thirdParty.open(st.token[:], kid, token)
 	if err != nil {
 		return Verified{}, err

@@ -69,7 +69,7 @@ func (w *worker) admit(id allocation.ID, conn net.Conn) (taken bool) {
 		w.counters.drop(DropPeerConnection)
 		return false
 	}
-	defer w.recovered(a.FiveTuple(), nil)
+	defer w.recovered(nil, a, nil)
 	if d := w.attempt(a, conn); d != notDropped {
 		w.counters.drop(d)
 		return false

@@ -20,7 +20,7 @@ var passwordAlgorithms = stun.AppendPasswordAlgorithms(nil, stun.PasswordSHA256,
 const ownedByToken = 1
 
 func ownerByName(username []byte) (owner [16]byte) {
-	sum := sha256.Sum256(username)
+	sum := sha256.Sum256(auth.TrimNUL(username))
 	owner = [16]byte(sum[:16])
 	owner[0] &^= ownedByToken
 	return owner
@@ -187,9 +187,14 @@ func (r *request) renews() bool {
 	return r.msg.Method() == stun.MethodRefresh && r.verified.ThirdParty && thirdParty(r.allocation.Owner()) && !r.moves
 }
 
-// strictly says that the credential must still be valid for this request.
+// strictly says that the credential must still be valid for this request: what
+// prolongs an allocation. Who made one may always delete it, as RFC 8656 §8 wants.
 func (r *request) strictly() bool {
-	return r.expiry == ExpiryRefresh && r.msg.Method() == stun.MethodRefresh
+	if r.expiry != ExpiryRefresh || r.msg.Method() != stun.MethodRefresh {
+		return false
+	}
+	lifetime, err := r.msg.Uint32(stun.AttrLifetime)
+	return err != nil || lifetime != 0
 }
 
 // CheckIntegrity checks the request against a candidate key. For [auth.Verifier].

@@ -9,7 +9,7 @@ import (
 
 // serveClient serves one message from a client: a datagram, or a frame of a stream.
 func (w *worker) serveClient(b []byte, tos uint8, from *origin) {
-	defer w.recovered(from.tuple, b)
+	defer w.recovered(from, nil, b)
 	if len(w.forwarding) > 0 && from.stream == nil {
 		if to := w.forwarding[from.tuple]; to != nil {
 			if d := w.forward(to, b, tos, from); d != notDropped {
@@ -38,7 +38,7 @@ func (w *worker) fromClient(b []byte, tos uint8, from *origin) Drop {
 func (w *worker) message(b []byte, tos uint8, from *origin) Drop {
 	m, err := stun.Parse(b)
 	if err != nil {
-		return DropMalformed
+		return w.classic(b, from)
 	}
 	if m.CheckFingerprint() != nil {
 		return DropFingerprint
@@ -133,5 +133,5 @@ func (w *worker) sendIndication(m stun.Message, tos uint8, from *origin) Drop {
 	if permitted, _ := w.table.Permitted(a, peer.Addr(), w.now); !permitted {
 		return DropNoPermission
 	}
-	return w.toPeer(a, peer, data, tos, m.Has(stun.AttrDontFragment))
+	return w.toPeer(a, peer, data, tos, m.Has(stun.AttrDontFragment) && !translated(from, peer.Addr().Is6()))
 }

@@ -64,7 +64,7 @@ func (w *worker) dialled(c *connection, conn net.Conn, err error) {
 	if a == nil {
 		return
 	}
-	defer w.recovered(a.FiveTuple(), nil)
+	defer w.recovered(nil, a, nil)
 	to := &w.links[a.ID().Index()].origin
 	if err != nil {
 		c.end()

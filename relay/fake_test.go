@@ -60,6 +60,9 @@ type fakePoller struct {
 	ids     map[netio.Socket]uint64
 	packets []netio.Packet // of the next Recv
 	outs    []netio.Out    // of the last Send
+	sent    []int          // how many each Send that was not empty had
+
+	shortcuts netio.Shortcuts
 }
 
 func (p *fakePoller) Add(s netio.Socket, id uint64) error            { p.ids[s] = id; return nil }
@@ -71,10 +74,12 @@ func (p *fakePoller) RecvErrors(netio.Socket) []netio.ICMPError      { return ni
 func (p *fakePoller) EndRound()                                      {}
 func (p *fakePoller) Wake()                                          {}
 func (p *fakePoller) Counts() netio.Counts                           { return netio.Counts{} }
+func (p *fakePoller) Shortcuts() netio.Shortcuts                     { return p.shortcuts }
 func (p *fakePoller) Close() error                                   { return nil }
 func (p *fakePoller) Send(outs []netio.Out) []netio.Failure {
 	if len(outs) > 0 {
 		p.outs = append(p.outs[:0], outs...)
+		p.sent = append(p.sent, len(outs))
 	}
 	return nil
 }

@@ -83,7 +83,7 @@ func (w *worker) host(v *visit) {
 			v.back.inbox.put(post{do: func(back *worker) { back.visited(v, answer) }})
 		}
 	}()
-	defer w.recovered(v.origin.tuple, v.message)
+	defer w.recovered(&v.origin, nil, v.message)
 	m, err := stun.Parse(v.message)
 	if err != nil {
 		return // it was parsed before
@@ -176,7 +176,7 @@ func (w *worker) sendParcels() {
 // acceptParcel takes in an allocation, and serves the request that brought it here.
 func (w *worker) acceptParcel(p *parcel) {
 	delete(w.visiting, p.visit.origin.tuple)
-	defer w.recovered(p.visit.origin.tuple, p.visit.message)
+	defer w.recovered(&p.visit.origin, nil, p.visit.message)
 	if a, err := w.takeIn(p); err == nil && !p.visit.origin.gone() {
 		if err := w.move(a, &p.visit.origin); err != nil {
 			w.log.Warn("a client that moved has another allocation", "client", p.visit.origin.tuple.Client.String())

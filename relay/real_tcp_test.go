@@ -182,7 +182,7 @@ func TestRealConnect(t *testing.T) {
 			b.AddXORAddrPort(stun.AttrXORPeerAddress, l.Addr().(*net.TCPAddr).AddrPort())
 		}))
 		if code, _, err := m.ErrorCode(); err == nil && code == stun.CodeConnectionTimeoutOrFailure &&
-			os.Getenv("TURNOUT_TEST_NETWORK") == "portable" {
+			os.Getenv("TESTNETWORK") == "portable" {
 			continue
 		}
 		id := control.connectionID(m)

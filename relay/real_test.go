@@ -22,7 +22,8 @@ import (
 )
 
 // realNetwork is the one that tests on real sockets use: the system's, or with
-// TESTNETWORK=portable the portable one, so that the suite runs on both.
+// TESTNETWORK=portable the portable one, or with TESTNETWORK=plain the system's
+// without the kernel's shortcuts, so that the suite runs on all of them.
 func realNetwork(t testing.TB) netio.Network {
 	t.Helper()
 	switch v := os.Getenv("TESTNETWORK"); v {
@@ -30,10 +31,20 @@ func realNetwork(t testing.TB) netio.Network {
 		return netio.System()
 	case "portable":
 		return netio.Portable()
+	case "plain":
+		return plainNetwork{netio.System()}
 	default:
-		t.Fatalf("TESTNETWORK=%s: want portable or nothing", v)
+		t.Fatalf("TESTNETWORK=%s: want portable, plain or nothing", v)
 		return nil
 	}
+}
+
+// A plainNetwork has no shortcuts.
+type plainNetwork struct{ netio.Network }
+
+func (n plainNetwork) NewPoller(c netio.PollerConfig) (netio.Poller, error) {
+	c.GSO, c.GRO = netio.SwitchOff, netio.SwitchOff
+	return n.Network.NewPoller(c)
 }
 
 // serveReal runs a relay on free loopback ports until the test ends.

@@ -80,6 +80,9 @@ func (s *Server) configure(c Config) error {
 		return err
 	}
 	s.realm, s.serverName = c.Realm, c.Verifier.ServerName()
+	if !c.NoSoftware {
+		s.software = c.Software
+	}
 	s.defaultLifetime = allocation.Duration(c.DefaultLifetime)
 	s.maxLifetime = allocation.Duration(c.MaxLifetime)
 	s.totalLifetime = allocation.Duration(c.TotalLifetime)
@@ -96,6 +99,7 @@ func (s *Server) configure(c Config) error {
 	}
 	s.expiry = c.Expiry
 	s.userAllocations = c.UserAllocations
+	s.bandwidth = rateOf(c.AllocationBandwidth)
 	s.backlogBytes, s.backlogTime = c.BacklogBytes, c.BacklogTime
 	s.verifier = c.Verifier
 	s.ports = ports
@@ -147,6 +151,7 @@ func (s *Server) listen(c Config) error {
 		}
 		s.workers = append(s.workers, w)
 	}
+	s.workers[0].logShortcuts()
 	for _, w := range s.workers {
 		w.workers = s.workers
 	}
@@ -172,7 +177,7 @@ func (s *Server) listen(c Config) error {
 }
 
 func (s *Server) newWorker(i int, c Config, start time.Time) (*worker, error) {
-	poller, err := c.Network.NewPoller(netio.PollerConfig{Slots: c.Batch})
+	poller, err := c.Network.NewPoller(netio.PollerConfig{Slots: c.Batch, GSO: c.GSO, GRO: c.GRO})
 	if err != nil {
 		return nil, fmt.Errorf("worker %d: %w", i, err)
 	}
@@ -190,6 +195,8 @@ func (s *Server) newWorker(i int, c Config, start time.Time) (*worker, error) {
 		w.tickets = &tickets{sealer: s.sealer}
 	}
 	w.onEnded = w.expired
+	w.noteShortcuts()
+	w.counters.publish(netio.Counts{})
 	w.table = allocation.NewTable(allocation.Config{
 		Worker: i, Ports: s.ports, Ledger: s.ledger,
 		MaxPermissions: c.MaxPermissions, MaxChannels: c.MaxChannels,
@@ -320,7 +327,7 @@ func (s *Server) Stats() Stats {
 			st.counts[i] += w.counters.published[i].Load()
 		}
 	}
-	st.fill()
+	st.fill(len(s.workers))
 	if s.connections != nil {
 		s.connections.stats(&st)
 	}

@@ -16,6 +16,7 @@ import (
 type settings struct {
 	realm           string
 	serverName      string // THIRD-PARTY-AUTHORIZATION; empty: no access tokens
+	software        string // of answers; "" for none
 	defaultLifetime allocation.Duration
 	maxLifetime     allocation.Duration
 	totalLifetime   allocation.Duration // 0: none
@@ -23,6 +24,7 @@ type settings struct {
 	known           stun.AttributeSet // comprehension-required attributes understood here
 	expiry          Expiry
 	userAllocations int
+	bandwidth       rate // of an allocation, each way
 	backlogBytes    int
 	backlogTime     time.Duration
 
@@ -43,6 +45,7 @@ type settings struct {
 	alternates atomic.Pointer[Alternates] // where clients are sent that get no allocation here
 	draining   atomic.Bool                // no new allocations
 	unlogged   atomic.Uint64              // lines the log could not take
+	refused    [2]atomic.Bool             // GSO, GRO: the log has told that the kernel refused it
 }
 
 // A state is what handlers work on: one worker's, owned by it.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"turnout/allocation"
+	"turnout/internal/netio"
 	"turnout/stun"
 )
 
@@ -21,6 +22,8 @@ const (
 	streamStuck = 30 * time.Second
 	// streamBuffer is what a connection starts with; it grows with the frames it carries.
 	streamBuffer = 4 << 10
+	// ecn are the bits of the Type of Service that are not DSCP's. RFC 3168 §5.
+	ecn = 0x03
 	// maxRecord is the most that one DTLS record carries. RFC 6347 §4.1, as TLS 1.2.
 	maxRecord = 1 << 14
 )
@@ -34,8 +37,10 @@ type stream struct {
 	// immutable
 	conn      net.Conn
 	tuple     allocation.FiveTuple
-	datagrams bool // DTLS: each read and each write is one message
-	resend    post // hands over what was queued while the writer was busy
+	datagrams bool          // DTLS: each read is one message, and each write
+	messages  messageWriter // conn, if it writes messages
+	tos       uint8         // of what goes to peers: the connection's DSCP, Not-ECT
+	resend    post          // hands over what was queued while the writer was busy
 
 	worker    atomic.Pointer[worker] // that owns it; changes with its allocation's
 	allocated atomic.Bool            // an allocation lives on it
@@ -61,15 +66,17 @@ type stream struct {
 // A chunk is what a round queued for a stream: frames end to end.
 type chunk struct {
 	frames []byte
-	ends   []int           // of each frame, where every message is written by itself
+	ends   []int           // of each frame, for a messageWriter
 	queued allocation.Time // when the first was
 }
 
 var chunks = sync.Pool{New: func() any { return new(chunk) }}
 
 func newStream(conn net.Conn, ft allocation.FiveTuple, w *worker) *stream {
+	messages, _ := conn.(messageWriter)
 	s := &stream{
-		conn: conn, tuple: ft, datagrams: ft.Transport == allocation.DTLS,
+		conn: conn, tuple: ft, datagrams: ft.Transport == allocation.DTLS, messages: messages,
+		tos:     netio.ConnectionTOS(conn) &^ ecn, // RFC 8656 §15
 		handed:  make(chan *chunk, 4),
 		resumed: make(chan struct{}, 1),
 		gone:    make(chan struct{}),
@@ -275,20 +282,18 @@ func (s *stream) write(c *chunk) bool {
 	return err == nil
 }
 
-// writeFrames writes a chunk in one go, or each of its messages by itself.
+// A messageWriter is a connection that puts each message into a record of its own.
+type messageWriter interface {
+	WriteMessages(b []byte, ends []int) error
+}
+
+// writeFrames writes a chunk in one go.
 func (s *stream) writeFrames(c *chunk) error {
-	if !s.datagrams {
-		_, err := s.conn.Write(c.frames)
-		return err
+	if s.messages != nil {
+		return s.messages.WriteMessages(c.frames, c.ends)
 	}
-	begin := 0
-	for _, end := range c.ends {
-		if _, err := s.conn.Write(c.frames[begin:end]); err != nil {
-			return err
-		}
-		begin = end
-	}
-	return nil
+	_, err := s.conn.Write(c.frames)
+	return err
 }
 
 // queue appends one frame to what this round sends. Called by the worker.
@@ -321,7 +326,7 @@ func (s *stream) queue(w *worker, header, payload []byte, padding int) Drop {
 	c.frames = append(c.frames, header...)
 	c.frames = append(c.frames, payload...)
 	c.frames = append(c.frames, zeros[:padding]...)
-	if s.datagrams {
+	if s.messages != nil {
 		c.ends = append(c.ends, len(c.frames))
 	}
 	if !s.dirty {
@@ -379,7 +384,7 @@ func (w *worker) serveFrames(s *stream, frames []byte) {
 			break // the reader posts whole frames
 		}
 		w.origin = origin{tuple: s.tuple, stream: s}
-		w.serveClient(frames[:n], 0, &w.origin)
+		w.serveClient(frames[:n], s.tos, &w.origin)
 		frames = frames[n:]
 	}
 }

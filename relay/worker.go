@@ -14,9 +14,12 @@ import (
 )
 
 const (
-	listenerBatch = 64 // datagrams read of a ready listener in a round
-	relayBatch    = 32 // and of a ready relay socket
+	listenerBatch = 64 // slots filled from a ready listener in a round
+	relayBatch    = 32 // and from a ready relay socket
 	inboxBatch    = 64 // posts served in a round
+	// outsBatch datagrams are sent before more is read: they and their headers are in
+	// the processor's caches still, and the first of them has waited long enough.
+	outsBatch = 512
 )
 
 // A worker is a single-threaded TURN server: it owns its clients' allocations,
@@ -50,11 +53,13 @@ type worker struct {
 	builder stun.Builder
 	request request
 	origin  origin // of the datagram being served
+	verdict verdict
 	random  *rand.ChaCha8
 	leaving []*parcel // allocations that go to other workers at the end of the round
 
 	visiting   map[allocation.FiveTuple]struct{} // clients whose request another worker looks at
 	forwarding map[allocation.FiveTuple]*worker  // clients whose allocation another worker has
+	shortcuts  netio.Shortcuts                   // as noted last
 	stop       bool
 	onEnded    func(a *allocation.Allocation, ipv4, ipv6 bool)
 }
@@ -150,13 +155,14 @@ func (w *worker) serveListener(index int) {
 		_ = w.poller.Remove(s)
 		return
 	}
-	for _, packet := range packets {
-		from := &w.origin
+	bound := s.Local()
+	for i := range packets {
+		packet, from := &packets[i], &w.origin
 		*from = origin{
 			tuple:  allocation.FiveTuple{Client: packet.Addr, Server: packet.Local, Transport: allocation.UDP},
 			socket: s, vantage: at,
 		}
-		if packet.Local != s.Local() {
+		if packet.Local != bound {
 			from.local = packet.Local.Addr()
 		}
 		w.serveClient(packet.Payload, packet.TOS, from)
@@ -172,18 +178,18 @@ func (w *worker) serveRelay(a *allocation.Allocation, s netio.Socket) {
 		w.end(a, EndSocketBroken)
 		return
 	}
-	for _, packet := range packets {
+	for i := range packets {
 		if w.links[id.Index()].id != id {
 			return // a panic has ended it
 		}
-		w.servePeer(a, packet)
+		w.servePeer(a, &packets[i])
 	}
 }
 
-// receive reads a batch; when the slots are full it ends the round's first half
-// to free them.
+// receive reads a batch; when the slots are full, or much is to be sent, it ends
+// the round's first half.
 func (w *worker) receive(s netio.Socket, n int) ([]netio.Packet, error) {
-	if w.poller.Room() == 0 {
+	if w.poller.Room() == 0 || len(w.outs) >= outsBatch {
 		w.flush()
 	}
 	return w.poller.Recv(s, n)
@@ -229,6 +235,7 @@ func (w *worker) endRound() {
 	}
 	w.closing = w.closing[:0]
 	w.sendParcels()
+	w.noteShortcuts()
 	w.counters.publish(w.poller.Counts())
 }
 
@@ -259,8 +266,9 @@ func (w *worker) flush() {
 var panicsOn = false
 
 // recovered survives a panic in a handler: the datagram is dropped, its
-// allocation ended, and stack and message type logged without payload.
-func (w *worker) recovered(ft allocation.FiveTuple, payload []byte) {
+// allocation ended (a, or where that is nil the one of the client from), and stack
+// and message type logged without payload.
+func (w *worker) recovered(from *origin, a *allocation.Allocation, payload []byte) {
 	v := recover()
 	if v == nil {
 		return
@@ -275,7 +283,10 @@ func (w *worker) recovered(ft allocation.FiveTuple, payload []byte) {
 		kind = m.Method().String()
 	}
 	w.log.Error("a handler panicked", "message", kind, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-	if a := w.table.Lookup(ft); a != nil {
+	if a == nil {
+		a = w.table.Lookup(from.tuple)
+	}
+	if a != nil && a.ID() != 0 { // the handler may have ended it before
 		w.end(a, EndPanicked)
 	}
 }

@@ -120,6 +120,8 @@ var schemes = map[string]allocation.Transport{"udp": allocation.UDP, "tcp": allo
 
 var expiries = map[string]relay.Expiry{"allocate": relay.ExpiryAllocate, "refresh": relay.ExpiryRefresh, "hard": relay.ExpiryHard}
 
+var switches = map[string]netio.Switch{"auto": netio.SwitchAuto, "on": netio.SwitchOn, "off": netio.SwitchOff}
+
 // relayConfig is the configuration in the relay's words. Host are this host's addresses, own the ones turnout listens on besides.
 func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.RelayAddress, host []netip.Addr, own []netip.AddrPort, logger *slog.Logger) relay.Config {
 	listen := listeners(l, host)
@@ -129,12 +131,16 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 	}
 	c := relay.Config{
 		Realm:                l.Realm,
+		Software:             l.Software,
+		NoSoftware:           l.Software == "none",
 		Listeners:            listen,
 		RelayAddresses:       addresses,
 		PortMin:              l.Relay.Ports.Min,
 		PortMax:              l.Relay.Ports.Max,
 		Workers:              l.Relay.Workers,
 		Batch:                l.Relay.Batch,
+		GSO:                  switches[l.Relay.GSO],
+		GRO:                  switches[l.Relay.GRO],
 		DefaultLifetime:      time.Duration(l.Relay.Lifetime.Default),
 		MaxLifetime:          time.Duration(l.Relay.Lifetime.Max),
 		TotalLifetime:        time.Duration(l.Relay.Lifetime.Total),
@@ -152,6 +158,7 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 		HostAddresses:        host,
 		OwnPorts:             own,
 		UserAllocations:      l.Quota.User.Allocations,
+		AllocationBandwidth:  int64(l.Quota.Allocation.Bandwidth),
 		TotalAllocations:     l.Quota.Total.Allocations,
 		MaxPermissions:       l.Limits.Permissions,
 		MaxChannels:          l.Limits.Channels,

@@ -45,10 +45,10 @@ func TestDefaults(t *testing.T) {
 	t.Parallel()
 	l := mustLoad(t, minimal, Sources{}, nil)
 	want := Config{
-		Realm:  "turnout",
+		Realm: "turnout", Software: "turnout",
 		Listen: []Listener{{"udp", netip.MustParseAddrPort("127.0.0.1:3478")}},
 		Relay: Relay{
-			Ports: PortRange{49152, 65535}, Batch: 64, Channels: "rfc8656", Network: "auto",
+			Ports: PortRange{49152, 65535}, Batch: 64, GSO: "auto", GRO: "auto", Channels: "rfc8656", Network: "auto",
 			TCP:      TCPRelay{Enabled: "true", Ports: []PeerPorts{{PortRange{1024, 65535}}}},
 			Lifetime: Lifetime{Default: Duration(10 * time.Minute), Max: Duration(time.Hour)},
 		},
@@ -71,6 +71,7 @@ func TestDefaults(t *testing.T) {
 func TestWholeContract(t *testing.T) {
 	t.Parallel()
 	const text = `realm: turnout.example
+software: someone
 listen:
   - udp://192.0.2.1:3478
   - tcp://192.0.2.1:3478
@@ -96,6 +97,8 @@ relay:
   ports: 50000-60000
   workers: 3
   batch: 128
+  gso: on
+  gro: off
   lifetime:
     default: 11m
     max: 1h30m
@@ -143,6 +146,8 @@ drain:
 quota:
   user:
     allocations: 100
+  allocation:
+    bandwidth: 50000000
   total:
     allocations: 5000
 limits:

@@ -4,11 +4,8 @@ package config
 // version does not have. Setting one is an error: it is never accepted and
 // ignored. Whoever builds a feature declares its field and deletes its line.
 var unavailable = []string{
-	"relay.gso",
-	"relay.gro",
 	"relay.offload",
 	"quota.user.bandwidth",
-	"quota.allocation",
 	"classes",
 	"limits.new-peers",
 	"api",

@@ -15,6 +15,7 @@ import (
 // validate finds what every value alone does not show. A rule says nothing about a key that is told of already.
 func (l *loader) validate() {
 	l.checkRealm()
+	l.checkSoftware()
 	l.checkListen()
 	l.checkTLS()
 	l.checkProxies()
@@ -41,6 +42,17 @@ func (l *loader) checkRealm() {
 		l.wrong(o, "realm", "%s has a control character; write it without", quote(r))
 	case utf8.RuneCountInString(r) > most:
 		l.wrong(o, "realm", "has %d characters; at most %d are allowed", utf8.RuneCountInString(r), most)
+	}
+}
+
+// checkSoftware keeps the text of SOFTWARE what RFC 8489 §14.14 allows.
+func (l *loader) checkSoftware() {
+	const most = 127
+	switch s, o := l.out.Software, l.origin("software"); {
+	case !utf8.ValidString(s):
+		l.wrong(o, "software", "is not UTF-8; write a short text, or none")
+	case utf8.RuneCountInString(s) > most:
+		l.wrong(o, "software", "has %d characters; at most %d are allowed", utf8.RuneCountInString(s), most)
 	}
 }
 
@@ -117,6 +129,11 @@ func (l *loader) checkRelay() {
 	}
 	if r.Network == "portable" && r.Workers > 1 {
 		l.wrong(l.origin("relay.workers"), "relay.workers", "the portable network has one worker, not %d; remove the key", r.Workers)
+	}
+	for _, s := range []struct{ key, value string }{{"relay.gso", r.GSO}, {"relay.gro", r.GRO}} {
+		if r.Network == "portable" && s.value == "on" {
+			l.wrong(l.origin(s.key), s.key, "the portable network has none of the kernel's shortcuts; remove the key")
+		}
 	}
 	bound, told := map[netip.Addr]string{}, map[netip.Addr]string{}
 	for i, a := range r.Addresses {

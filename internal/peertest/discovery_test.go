@@ -15,8 +15,8 @@ import (
 // there is no NAT. RFC 5780.
 func TestCoturnNATDiscovery(t *testing.T) {
 	peers(t)
-	if os.Getenv("TURNOUT_PEERTEST_SERVER") != "" {
-		t.Skip("TURNOUT_PEERTEST_SERVER names the server to test: nothing is known of its second address")
+	if os.Getenv("PEERTEST_SERVER") != "" {
+		t.Skip("PEERTEST_SERVER names the server to test: nothing is known of its second address")
 	}
 	t.Parallel()
 	s := start(t)

@@ -49,7 +49,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	root.AddCommand(a.serveCommand(), a.configCommand(), a.credentialsCommand(), a.versionCommand())
+	root.AddCommand(a.serveCommand(), a.configCommand(), a.credentialsCommand(), a.benchCommand(), a.versionCommand())
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK

@@ -1,0 +1,132 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os/exec"
+	"strconv"
+	"time"
+
+	"turnout/stun"
+)
+
+// A Server is a kind of TURN server that can be started here. Its figures stand beside those of the others.
+type Server struct {
+	Name    string
+	Version func(ctx context.Context) (string, error)
+	// Command makes the command that serves at a place; it may write files into the place's folder.
+	Command func(ctx context.Context, at Place) (*exec.Cmd, error)
+
+	running netip.AddrPort // in place of Command: one that somebody else runs
+	login   Credentials    // of the running one
+}
+
+// A Place is where a server is started and what it is told.
+type Place struct {
+	Dir              string         // a folder of its own
+	Addr             netip.AddrPort // listens here, UDP and TCP
+	Relay            []netip.Addr   // makes relayed addresses of these
+	MinPort, MaxPort uint16         // and of these ports
+	Workers          int
+	Realm, Secret    string // users are derived from the secret
+}
+
+// A MissingError is of a server that is not installed.
+type MissingError struct{ Server, Remedy string }
+
+func (e *MissingError) Error() string {
+	return e.Server + " is not installed: " + e.Remedy
+}
+
+// portsPerAddress is how many relayed ports a relay address has at most here: as many as RFC 8656 §7.2 recommends. They lie
+// below those that the system gives to sockets which ask for none, so that no client's socket takes one.
+const (
+	portsPerAddress = 16384
+	firstRelayPort  = 10000
+	lastRelayPort   = 26999
+	firstServerPort = lastRelayPort + 1
+	lastServerPort  = 32000
+)
+
+// newPlace finds free ports for a server that is to hold flows allocations.
+func newPlace(dir string, flows, workers int) (Place, error) {
+	p := Place{Dir: dir, Workers: workers, Realm: "turnout.bench", Secret: strconv.FormatUint(rand.Uint64(), 36)}
+	// Relayed ports are drawn at random: with four for each allocation few draws are in vain.
+	size := min(max(4*flows, 256), portsPerAddress)
+	for range (flows + portsPerAddress - 1) / portsPerAddress {
+		p.Relay = append(p.Relay, netip.AddrFrom4([4]byte{127, 0, 0, byte(len(p.Relay) + 1)}))
+	}
+	p.MinPort = uint16(firstRelayPort + rand.IntN(lastRelayPort-firstRelayPort-size+2))
+	p.MaxPort = p.MinPort + uint16(size) - 1
+	for range 100 {
+		p.Addr = netip.AddrPortFrom(p.Relay[0], uint16(firstServerPort+rand.IntN(lastServerPort-firstServerPort+1)))
+		if isFree(p.Addr) {
+			return p, nil
+		}
+	}
+	return p, fmt.Errorf("no free port between %d and %d", firstServerPort, lastServerPort)
+}
+
+// isFree says whether nothing listens at an address.
+func isFree(a netip.AddrPort) bool {
+	u, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(a))
+	if err != nil {
+		return false
+	}
+	u.Close()
+	t, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(a))
+	if err != nil {
+		return false
+	}
+	t.Close()
+	return true
+}
+
+// startTimeout is how long a server may take to answer.
+const startTimeout = 15 * time.Second
+
+// awaitServer waits until the server answers a Binding request, and accepts connections.
+func awaitServer(ctx context.Context, server netip.AddrPort, ended <-chan struct{}) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(server))
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	var b stun.Builder
+	b.Reset(nil, stun.NewMessageType(stun.MethodBinding, stun.ClassRequest), stun.NewTransactionID())
+	answer := make([]byte, 1500)
+	pause := time.NewTicker(20 * time.Millisecond)
+	defer pause.Stop()
+	for {
+		if _, err := conn.Write(b.Bytes()); err == nil && conn.SetReadDeadline(time.Now().Add(50*time.Millisecond)) == nil {
+			if n, err := conn.Read(answer); err == nil && stun.Classify(answer[:n]) == stun.KindSTUN && acceptsStreams(server) {
+				return nil
+			}
+		}
+		select {
+		case <-ended:
+			return errors.New("it ended before it served")
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return fmt.Errorf("it does not answer at %v within %v", server, startTimeout)
+			}
+			return errInterrupted
+		case <-pause.C:
+		}
+	}
+}
+
+func acceptsStreams(server netip.AddrPort) bool {
+	conn, err := net.DialTimeout("tcp", server.String(), time.Second)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"turnout/bench"
+)
+
+// benchCompare measures several servers side by side and writes the report to files.
+func (a *app) benchCompare(ctx context.Context, r *benchRequest) error {
+	source, err := bench.Source(".")
+	if err != nil {
+		return err
+	}
+	if len(r.scenarios) == 0 {
+		for _, s := range bench.Scenarios {
+			r.scenarios = append(r.scenarios, s.Name)
+		}
+	}
+	plan := bench.Plan{Rounds: r.rounds, Discard: true}
+	if plan.Scenarios, err = r.chosen(); err != nil {
+		return err
+	}
+	runner, err := r.runner()
+	if err != nil {
+		return err
+	}
+	programs, err := os.MkdirTemp("", "turnout-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(programs)
+	if plan.Servers, err = a.benchServers(ctx, r, runner.Binary, source, programs); err != nil {
+		return err
+	}
+	report, err := a.measure(ctx, runner, plan)
+	if report == nil || report.Rounds == 0 {
+		return err
+	}
+	report.Commit, report.Command = bench.Commit(context.WithoutCancel(ctx), source), "turnout "+strings.Join(os.Args[1:], " ")
+	return joined(err, a.keepReport(ctx, r, report, source, programs), a.writeReport(report, r.json), verdict(report, true))
+}
+
+// benchServers are those that were asked for. One that is not installed is left out with a warning, unless it was named.
+func (a *app) benchServers(ctx context.Context, r *benchRequest, self, source, programs string) ([]bench.Server, error) {
+	known := []string{"turnout", "coturn", "pion"}
+	var servers []bench.Server
+	for _, name := range r.servers {
+		var s bench.Server
+		var err error
+		switch name {
+		case "turnout":
+			s = bench.Turnout(self)
+		case "coturn":
+			s, err = bench.Coturn()
+		case "pion":
+			s, err = bench.Pion(ctx, source, programs)
+		default:
+			return nil, usage("--servers %s: no server %q, but %s", strings.Join(r.servers, ","), name, strings.Join(known, ", "))
+		}
+		var missing *bench.MissingError
+		switch {
+		case errors.As(err, &missing) && !r.changed("servers"):
+			fmt.Fprintln(a.stderr, "turnout: warning: left out:", err)
+		case err != nil:
+			return nil, err
+		case slices.ContainsFunc(servers, func(o bench.Server) bool { return o.Name == name }):
+			return nil, usage("--servers %s names %s twice", strings.Join(r.servers, ","), name)
+		default:
+			servers = append(servers, s)
+		}
+	}
+	return servers, nil
+}
+
+// measure runs a plan, and says on stderr how far it is.
+func (a *app) measure(ctx context.Context, runner *bench.Runner, plan bench.Plan) (*bench.Report, error) {
+	progress := bench.NewProgress(a.stderr, terminal(a.stderr), plan.Steps())
+	defer progress.End()
+	report, err := runner.Compare(ctx, plan, progress.Step)
+	if report != nil {
+		report.Date = a.now()
+	}
+	return report, err
+}
+
+// writeReport prints a report.
+func (a *app) writeReport(report *bench.Report, json bool) error {
+	if json {
+		return report.WriteJSON(a.stdout)
+	}
+	return report.WriteMarkdown(a.stdout)
+}
+
+// keepReport writes a report into files named after its date.
+func (a *app) keepReport(ctx context.Context, r *benchRequest, report *bench.Report, source, programs string) error {
+	folder := r.out
+	if folder == "" {
+		folder = filepath.Join(source, "bench", "results")
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	name := filepath.Join(folder, report.Date.UTC().Format("2006-01-02"))
+	draw := func(w io.Writer) error { return report.Draw(context.WithoutCancel(ctx), source, programs, w) }
+	for _, f := range []struct {
+		extension string
+		write     func(io.Writer) error
+	}{{".json", report.WriteJSON}, {".md", report.WriteMarkdown}, {".svg", draw}} {
+		if err := writeFile(name+f.extension, f.write); err != nil {
+			return err
+		}
+		fmt.Fprintln(a.stderr, "wrote", name+f.extension)
+	}
+	return nil
+}
+
+func writeFile(name string, write func(io.Writer) error) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return joined(write(f), f.Close())
+}
+
+// verdict fails a run in which packets were damaged, or none arrived: strict ones, of which others read the status.
+func verdict(report *bench.Report, strict bool) error {
+	switch {
+	case !strict:
+		return nil
+	case report.Corrupt() > 0:
+		return fmt.Errorf("%d packets arrived damaged or at another client", report.Corrupt())
+	case !report.Delivered():
+		return errors.New("a scenario delivered nothing")
+	}
+	return nil
+}
+
+// joined is errors.Join, but nil stays nil and one error itself.
+func joined(errs ...error) error {
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	if len(errs) == 1 {
+		return errs[0]
+	}
+	return errors.Join(errs...)
+}

@@ -57,6 +57,8 @@ type Flow struct {
 	// Duplicate, Late (behind a newer one), Orphan (too late to be told from a duplicate), Corrupt and Misdelivered (whole,
 	// and of another flow) packets of the whole run.
 	Duplicate, Late, Orphan, Corrupt, Misdelivered uint64
+	Stray                                          uint64 // datagrams of strangers, which are no fault of the server's
+	Evidence                                       string `json:",omitempty"` // the beginning of the first corrupt packet
 	Refused                                        uint64 // by the generator's own system, when sending
 	Dropped                                        uint64 // datagrams that the generator's sockets had no room for
 	ServerDropped                                  uint64 // and those of a server on this host

@@ -223,14 +223,14 @@ func (l *loop) read(id uint64) error {
 
 // atPeer takes a datagram that the server relayed to the peer.
 func (l *loop) atPeer(p *netio.Packet) {
-	if l.job.Scenario.Direction == Echo {
+	if l.job.Scenario.Direction == Echo { // the client judges what comes back
 		l.queue(netio.Out{Socket: l.peer, Dst: p.Addr, Payload: p.Payload})
 		return
 	}
 	s, ok := l.pattern.read(p.Payload, l.job.Scenario.Payload)
 	switch {
 	case !ok || uint64(s.flow) >= uint64(len(l.clients)):
-		l.result.Corrupt++
+		l.result.corrupt(p.Payload)
 	case l.clients[s.flow].relayed != p.Addr:
 		l.result.Misdelivered++
 	default:
@@ -242,24 +242,35 @@ func (l *loop) atPeer(p *netio.Packet) {
 func (l *loop) atClient(id uint64, p *netio.Packet) {
 	c := l.clientOf(id, p.Local.Addr())
 	if c == nil || p.Addr != l.job.Server {
-		l.result.Misdelivered++
+		l.result.Stray++
 		return
 	}
 	payload, ok := dataOf(p.Payload, c.peer)
 	if !ok {
 		if !l.answered(c, p.Payload) {
-			l.result.Corrupt++
+			l.result.corrupt(p.Payload)
 		}
 		return
 	}
 	s, ok := l.pattern.read(payload, l.job.Scenario.Payload)
 	switch {
 	case !ok || uint64(s.flow) >= uint64(len(l.clients)):
-		l.result.Corrupt++
+		l.result.corrupt(p.Payload)
 	case &l.clients[s.flow] != c:
 		l.result.Misdelivered++
 	default:
 		l.arrived(int32(s.flow), s)
+	}
+}
+
+// evidenceSize is how many bytes of a corrupt packet are kept.
+const evidenceSize = 64
+
+// corrupt counts a packet that is not what was sent.
+func (f *Flow) corrupt(packet []byte) {
+	f.Corrupt++
+	if f.Evidence == "" {
+		f.Evidence = fmt.Sprintf("%d bytes: %x", len(packet), packet[:min(len(packet), evidenceSize)])
 	}
 }
 

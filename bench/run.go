@@ -68,7 +68,7 @@ func (r *Runner) Run(ctx context.Context, server Server, s Scenario) (run Run, e
 		return run, k.failed(err)
 	}
 	j := Job{
-		Scenario: s, Server: place.Addr, ServerPIDs: []int{k.command.Process.Pid}, Spread: true, Local: place.Relay[0],
+		Scenario: s, Server: place.Addr, ServerPIDs: []int{k.command.Process.Pid}, Spread: true, Local: place.Peer,
 		Credentials: Credentials{Secret: place.Secret, Expires: time.Now().Add(time.Hour)},
 	}
 	run.Measurement, err = r.generate(ctx, j, run.Layout.Generator)

@@ -64,17 +64,19 @@ type Scenario struct {
 	Workers int
 }
 
-// Scenarios are those that have a name, in the order in which they run.
+// Scenarios are those that have a name, in the order in which they run. What closed loops have under way fits the socket buffers
+// that Linux gives by default (212,992 bytes, which 92 packets of 1,200 bytes fill with the kernel's own overhead): so servers
+// that ask for no larger ones are measured, and not their buffers.
 var Scenarios = []Scenario{
 	{
 		Name: "one-flow-1200", About: "one flow as fast as it goes, large packets sent in trains: a file, a game, a video",
-		Purpose: Traffic, Transport: UDP, Flows: 1, Payload: 1200, Direction: Echo, Carrier: Channel, Window: 256, Burst: 32, Workers: 1,
+		Purpose: Traffic, Transport: UDP, Flows: 1, Payload: 1200, Direction: Echo, Carrier: Channel, Window: 64, Burst: 32, Workers: 1,
 	}, {
 		Name: "ten-flows", About: "10 flows as fast as they go, small packets",
-		Purpose: Traffic, Transport: UDP, Flows: 10, Payload: 160, Direction: Echo, Carrier: Channel, Window: 32, Workers: 1,
+		Purpose: Traffic, Transport: UDP, Flows: 10, Payload: 160, Direction: Echo, Carrier: Channel, Window: 16, Workers: 1,
 	}, {
 		Name: "many-flows", About: "200 flows as fast as they go, small packets",
-		Purpose: Traffic, Transport: UDP, Flows: 200, Payload: 160, Direction: Echo, Carrier: Channel, Window: 4, Workers: 1,
+		Purpose: Traffic, Transport: UDP, Flows: 200, Payload: 160, Direction: Echo, Carrier: Channel, Window: 1, Workers: 1,
 	}, {
 		Name: "voice", About: "1,000 flows of 50 packets a second, as voice has them: latency and loss at a given load",
 		Purpose: Traffic, Transport: UDP, Flows: 1000, Payload: 160, Direction: Echo, Carrier: Channel, Rate: 50, Workers: 1,
@@ -83,7 +85,7 @@ var Scenarios = []Scenario{
 		Purpose: Traffic, Transport: UDP, Flows: 1000, Payload: 160, Direction: Echo, Carrier: Channel, Rate: 50, Workers: 2,
 	}, {
 		Name: "indications", About: "10 flows as fast as they go by Send and Data indications in place of channels",
-		Purpose: Traffic, Transport: UDP, Flows: 10, Payload: 160, Direction: Echo, Carrier: Indication, Window: 32, Workers: 1,
+		Purpose: Traffic, Transport: UDP, Flows: 10, Payload: 160, Direction: Echo, Carrier: Indication, Window: 16, Workers: 1,
 	}, {
 		Name: "streams-1200", About: "10 TCP clients as fast as they go, large packets",
 		Purpose: Traffic, Transport: TCP, Flows: 10, Payload: 1200, Direction: Echo, Carrier: Channel, Window: 32, Workers: 1,

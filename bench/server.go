@@ -30,6 +30,7 @@ type Place struct {
 	Dir              string         // a folder of its own
 	Addr             netip.AddrPort // listens here, UDP and TCP
 	Relay            []netip.Addr   // makes relayed addresses of these
+	Peer             netip.Addr     // peers are here, where nobody else is, so that nobody else has a permission
 	MinPort, MaxPort uint16         // and of these ports
 	Workers          int
 	Realm, Secret    string // users are derived from the secret
@@ -50,6 +51,7 @@ const (
 	lastRelayPort   = 26999
 	firstServerPort = lastRelayPort + 1
 	lastServerPort  = 32000
+	peerHost        = 200 // last byte of the peer's address
 )
 
 // newPlace finds free ports for a server that is to hold flows allocations.
@@ -57,9 +59,13 @@ func newPlace(dir string, flows, workers int) (Place, error) {
 	p := Place{Dir: dir, Workers: workers, Realm: "turnout.bench", Secret: strconv.FormatUint(rand.Uint64(), 36)}
 	// Relayed ports are drawn at random: with four for each allocation few draws are in vain.
 	size := min(max(4*flows, 256), portsPerAddress)
-	for range (flows + portsPerAddress - 1) / portsPerAddress {
-		p.Relay = append(p.Relay, netip.AddrFrom4([4]byte{127, 0, 0, byte(len(p.Relay) + 1)}))
+	// A network of loopback for this server alone: no other program's datagrams get in between.
+	network := [4]byte{127, byte(64 + rand.IntN(128)), byte(rand.IntN(256)), 0}
+	address := func(host int) netip.Addr { network[3] = byte(host); return netip.AddrFrom4(network) }
+	for i := range (flows + portsPerAddress - 1) / portsPerAddress {
+		p.Relay = append(p.Relay, address(1+i))
 	}
+	p.Peer = address(peerHost)
 	p.MinPort = uint16(firstRelayPort + rand.IntN(lastRelayPort-firstRelayPort-size+2))
 	p.MaxPort = p.MinPort + uint16(size) - 1
 	for range 100 {

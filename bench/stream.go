@@ -273,7 +273,7 @@ func (s *stream) take() (credit int) {
 	for s.filled-at >= stun.ChannelHeaderSize {
 		n, err := stun.FrameLength(s.in[at:s.filled])
 		if err != nil {
-			r.Corrupt++
+			r.corrupt(s.in[at:s.filled])
 			at = s.filled // nothing behind it can be told from anything else
 			break
 		}
@@ -293,13 +293,13 @@ func (s *stream) arrived(frame []byte, now int64, r *Flow) {
 	t := s.tally
 	payload, ok := dataOf(frame, s.peer)
 	if !ok {
-		r.Corrupt++
+		r.corrupt(frame)
 		return
 	}
 	stamp, ok := t.pattern.read(payload, t.job.Scenario.Payload)
 	switch {
 	case !ok:
-		r.Corrupt++
+		r.corrupt(frame)
 		return
 	case stamp.flow != uint32(s.index):
 		r.Misdelivered++

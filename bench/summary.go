@@ -159,7 +159,17 @@ func notes(s Scenario, rounds []Run, sum Summary, cpus int) []string {
 	note(serverDropped, "the server's sockets had no room for some packets")
 	note(shared, "server and generator shared a processor")
 	if sum.Corrupt > 0 {
-		ns = append(ns, fmt.Sprintf("%d packets arrived corrupt or at another client", sum.Corrupt))
+		ns = append(ns, fmt.Sprintf("%d packets arrived corrupt or at another client%s", sum.Corrupt, evidence(rounds)))
 	}
 	return ns
+}
+
+// evidence is that of the first round that has some.
+func evidence(rounds []Run) string {
+	for _, r := range rounds {
+		if r.Traffic != nil && r.Traffic.Evidence != "" {
+			return ", one of " + r.Traffic.Evidence
+		}
+	}
+	return ""
 }

@@ -161,8 +161,8 @@ func (l *loop) setUp(ctx context.Context, u *usage, m *Measurement) error {
 	return err
 }
 
-// traffic runs warm-up, window and drain.
-func (l *loop) traffic(ctx context.Context, u *usage) error {
+// beginTraffic lets packets flow from the next round on.
+func (l *loop) beginTraffic() {
 	l.phase = phaseTraffic
 	l.now = int64(time.Since(l.start))
 	l.began, l.swept = l.now, l.now
@@ -172,6 +172,11 @@ func (l *loop) traffic(ctx context.Context, u *usage) error {
 			l.ready = append(l.ready, int32(i))
 		}
 	}
+}
+
+// traffic runs warm-up, window and drain.
+func (l *loop) traffic(ctx context.Context, u *usage) error {
+	l.beginTraffic()
 	if err := l.runUntil(ctx, l.now+int64(l.job.Warmup)); err != nil {
 		return err
 	}

@@ -185,8 +185,8 @@ func (a *actor) next() (arrival, bool) {
 
 func (a *actor) close() {
 	if a.stream != nil {
-		a.pause(false)
 		a.stream.Close()
+		a.pause(false) // ends the reader
 	} else {
 		a.packet.Close()
 	}
@@ -241,6 +241,7 @@ func (a *actor) do(l line) {
 		a.expect(l)
 	case a.isPeer() && l.verb == "send":
 		a.write([]byte(l.words[0]), a.script.address(l.values["to"]))
+	case l.verb == "opens": // its socket, which it did when it was named
 	case a.isPeer():
 		a.fatalf("a peer cannot %s", l.verb)
 	case l.verb == "is":
@@ -268,7 +269,6 @@ func (a *actor) do(l line) {
 func (a *actor) doStream(l line) bool {
 	a.script.t.Helper()
 	switch l.verb {
-	case "connect":
 	case "hold":
 		a.holding = true
 	case "release":

@@ -52,3 +52,27 @@ func TestConformanceNames(t *testing.T) {
 		t.Fatal("no scripts under testdata")
 	}
 }
+
+// TestScriptLanguageDocumented checks that testdata/README.md names every command,
+// verb and key.
+func TestScriptLanguageDocumented(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("testdata/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	need := func(name string) {
+		if !regexp.MustCompile("`([^`]*[ |])?" + regexp.QuoteMeta(name) + "[ =|`]").Match(text) {
+			t.Errorf("testdata/README.md does not name %s", name)
+		}
+	}
+	for name := range commands {
+		need(name)
+	}
+	for name := range verbs {
+		need(name)
+	}
+	for name := range notAttributes {
+		need(name)
+	}
+}

@@ -134,7 +134,7 @@ func (s *script) checkDrops(l line) {
 	}
 }
 
-// checkMetric compares gauges and totals: "metric allocations=1".
+// checkMetric compares gauges and totals: "metric allocations=1 allocate-437=2".
 func (s *script) checkMetric(l line) {
 	s.t.Helper()
 	synctest.Wait()
@@ -152,6 +152,10 @@ func (s *script) checkMetric(l line) {
 		"to-clients":        int(stats.ToClients.Packets),
 		"panics":            int(stats.Panics),
 	}
+	stats.EachAuthentication(func(result string, n uint64) { got["auth-"+result] = int(n) })
+	stats.EachRequest(func(method string, code int, n uint64) {
+		got[strings.ToLower(method)+"-"+strconv.Itoa(code)] = int(n)
+	})
 	for name, want := range l.values {
 		n, known := got[name]
 		if !known {

@@ -233,6 +233,9 @@ func (s *script) run(l line) {
 		s.last.do(l)
 		return
 	}
+	if l.verb == "expect" && s.actors[name] == nil {
+		s.fatalf("nothing could have reached %s before this line", name)
+	}
 	s.last = s.actor(name)
 	s.last.do(l)
 }

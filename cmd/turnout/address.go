@@ -11,13 +11,18 @@ import (
 	"turnout/internal/config"
 )
 
-// relayAddresses are the addresses relayed ports are taken from: those named, else the source address of the default route, per
-// family. What is probably not meant is told through warn.
-func (a *app) relayAddresses(l *config.Loaded, warn func(text string)) ([]allocation.RelayAddress, error) {
+// host asks for this host's addresses.
+func (a *app) host() ([]netip.Addr, error) {
 	own, err := a.parts.hostAddresses()
 	if err != nil {
 		return nil, fmt.Errorf("list this host's addresses: %w", err)
 	}
+	return own, nil
+}
+
+// relayAddresses are the addresses relayed ports are taken from: those named, else the source address of the default route, per
+// family. Own are this host's addresses. What is probably not meant is told through warn.
+func (a *app) relayAddresses(l *config.Loaded, own []netip.Addr, warn func(text string)) ([]allocation.RelayAddress, error) {
 	var all []allocation.RelayAddress
 	for _, r := range l.Relay.Addresses {
 		if l.Local && !slices.Contains(own, r.Bind.Addr) {

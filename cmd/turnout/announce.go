@@ -32,7 +32,8 @@ func (a *app) announce(l *config.Loaded, t trust, c relay.Config, bound []relay.
 	if t.made {
 		fmt.Fprintf(&b, "secret     made just now, kept in %s\n", l.Store.Path)
 	}
-	if t.keyring != nil {
+	// Where nobody sits at a terminal the output is a log, which is no place for credentials.
+	if t.keyring != nil && (l.Local || terminal(a.stdout)) {
 		if err := a.announceCredentials(&b, t, c, bound); err != nil {
 			return err
 		}

@@ -59,7 +59,11 @@ func (a *app) credentials(r *credentialsRequest) error {
 	if err != nil {
 		return err
 	}
-	addresses, err := a.relayAddresses(l, func(text string) { fmt.Fprintln(a.stderr, "turnout: warning:", text) })
+	host, err := a.host()
+	if err != nil {
+		return err
+	}
+	addresses, err := a.relayAddresses(l, host, func(text string) { fmt.Fprintln(a.stderr, "turnout: warning:", text) })
 	if err != nil {
 		return err
 	}
@@ -67,7 +71,7 @@ func (a *app) credentials(r *credentialsRequest) error {
 	if err != nil {
 		return err
 	}
-	stun, turn := serverURLs(listeners(l), addresses)
+	stun, turn := serverURLs(listeners(l, host), addresses)
 	if len(turn) == 0 {
 		return usage("no URL can be made of the listeners: give them fixed ports, and an address of the same family in relay.addresses")
 	}

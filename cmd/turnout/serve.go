@@ -64,7 +64,11 @@ func (a *app) serve(ctx context.Context, l *config.Loaded) error {
 	if err != nil {
 		return err
 	}
-	addresses, err := a.relayAddresses(l, func(text string) { s.log.Warn(text) })
+	host, err := a.host()
+	if err != nil {
+		return err
+	}
+	addresses, err := a.relayAddresses(l, host, func(text string) { s.log.Warn(text) })
 	if err != nil {
 		return err
 	}
@@ -73,10 +77,7 @@ func (a *app) serve(ctx context.Context, l *config.Loaded) error {
 	if err != nil {
 		return err
 	}
-	c, err := a.relayConfig(l, t, addresses, own, s.log)
-	if err != nil {
-		return err
-	}
+	c := a.relayConfig(l, t, addresses, host, own, s.log)
 	server, err := a.parts.newRelay(c)
 	if err != nil {
 		return err

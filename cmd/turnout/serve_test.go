@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -70,8 +71,10 @@ func TestServe(t *testing.T) {
 			t.Errorf("stdout lacks %q:\n%s", want, got)
 		}
 	}
-	if want := []string{"Serve", "Drain", "Shutdown"}; !slices.Equal(c.relay.calls, want) {
-		t.Errorf("the relay was called %v, want %v", c.relay.calls, want)
+	// Serve is called by a goroutine of its own, so that its place among the others is nobody's choice.
+	calls := slices.DeleteFunc(slices.Clone(c.relay.calls), func(call string) bool { return call == "Serve" })
+	if want := []string{"Drain", "Shutdown"}; !slices.Equal(calls, want) || len(c.relay.calls) != len(want)+1 {
+		t.Errorf("the relay was called %v, want Serve and %v", c.relay.calls, want)
 	}
 	for line := range strings.Lines(c.err.String()) {
 		if !strings.HasPrefix(line, `{"time":`) {
@@ -94,6 +97,9 @@ func TestServeWithoutIPv6(t *testing.T) {
 	}
 	if len(c.relay.config.Listeners) != 2 || len(c.relay.config.RelayAddresses) != 1 {
 		t.Errorf("got %+v", c.relay.config)
+	}
+	if code := c.run(context.Background(), []string{"credentials", "--user", "alice"}); code != exitOK || strings.Contains(c.out.String(), "::1") {
+		t.Errorf("exit %d, and printed %s", code, &c.out)
 	}
 }
 
@@ -242,6 +248,7 @@ func TestStuckShutdown(t *testing.T) {
 func TestGrace(t *testing.T) {
 	name := file(t, minimal)
 	c := newConsole(t)
+	c.relay.live = true
 	synctest.Test(t, func(t *testing.T) {
 		c.relay.ended, c.relay.broken = make(chan struct{}), make(chan error)
 		ctx, cancel := context.WithCancel(context.Background())
@@ -374,5 +381,23 @@ func TestLog(t *testing.T) {
 		if strings.Contains(a.err.String()+a.out.String(), "a-secret-of-some-length") {
 			t.Error("the secret shows")
 		}
+	}
+}
+
+// TestServePrintsNoCredentialsToALog: with a configuration and no terminal the
+// output is a service's log.
+func TestServePrintsNoCredentialsToALog(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, "TURNOUT_ADMIN_LISTEN=127.0.0.1:0")
+	path := filepath.Join(t.TempDir(), "turnout.yaml")
+	text := "listen: [udp://127.0.0.1:3478]\nrelay: {addresses: [127.0.0.1]}\nauth: {secrets: [abcdefghijklmnopqrstuvwxyzabcdefgh]}\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code := c.serving(t, "--config", path)(); code != exitOK {
+		t.Fatalf("exit %d: %s", code, &c.err)
+	}
+	if got := c.out.String(); !strings.Contains(got, "listening  udp://127.0.0.1:3478") || strings.Contains(got, "credential") {
+		t.Errorf("stdout has %s", got)
 	}
 }

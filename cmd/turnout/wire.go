@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -98,30 +97,28 @@ func unusable(key string, err error) error {
 	return &config.Error{Problems: []config.Problem{{Key: key, Text: err.Error()}}}
 }
 
-// listeners are the configuration's in the relay's words.
-func listeners(l *config.Loaded) []relay.Listener {
-	all := make([]relay.Listener, len(l.Listen))
-	for i, ln := range l.Listen {
-		all[i] = relay.Listener{Transport: allocation.UDP, Addr: ln.Addr}
-		if ln.Scheme == "tcp" {
-			all[i].Transport = allocation.TCP
+// listeners are the configuration's in the relay's words. Own are this host's addresses.
+func listeners(l *config.Loaded, own []netip.Addr) []relay.Listener {
+	var all []relay.Listener
+	for _, ln := range l.Listen {
+		if l.Local && !slices.Contains(own, ln.Addr.Addr()) {
+			continue // a host without IPv6: the first try works on IPv4
 		}
+		t := allocation.UDP
+		if ln.Scheme == "tcp" {
+			t = allocation.TCP
+		}
+		all = append(all, relay.Listener{Transport: t, Addr: ln.Addr})
 	}
 	return all
 }
 
 var expiries = map[string]relay.Expiry{"allocate": relay.ExpiryAllocate, "refresh": relay.ExpiryRefresh, "hard": relay.ExpiryHard}
 
-// relayConfig is the configuration in the relay's words. Own are the addresses turnout listens on besides.
-func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.RelayAddress, own []netip.AddrPort, logger *slog.Logger) (relay.Config, error) {
-	host, err := a.parts.hostAddresses()
-	if err != nil {
-		return relay.Config{}, fmt.Errorf("list this host's addresses: %w", err)
-	}
-	listen := listeners(l)
-	if l.Local { // a host without IPv6: the first try works on IPv4
-		listen = slices.DeleteFunc(listen, func(ln relay.Listener) bool { return !slices.Contains(host, ln.Addr.Addr()) })
-	}
+// relayConfig is the configuration in the relay's words. Host are this host's addresses, own the ones turnout listens on besides.
+func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.RelayAddress, host []netip.Addr, own []netip.AddrPort, logger *slog.Logger) relay.Config {
+	listen := listeners(l, host)
+	host = slices.Clone(host)
 	for _, r := range addresses {
 		host = append(host, r.External)
 	}
@@ -156,7 +153,7 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 	if l.Relay.Network == "portable" {
 		c.Network = a.parts.portable()
 	}
-	return c, nil
+	return c
 }
 
 func prefixes(blocks []config.Prefix) []netip.Prefix {

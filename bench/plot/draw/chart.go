@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"image/color"
+	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
@@ -69,14 +70,18 @@ func (c chart) scale(p *plot.Plot) {
 	if c.LogX {
 		p.X.Scale = plot.LogScale{}
 	}
+	p.X.Tick.Marker, p.Y.Tick.Marker = plain(p.X.Tick.Marker), plain(p.Y.Tick.Marker)
 	if c.LogY {
-		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{}
+		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plain(plot.LogTicks{})
 	} else {
 		p.Y.Min = 0
-		p.Y.Max *= 1.15
+		p.Y.Max *= 1.3
 	}
-	if c.Kind == "points" {
+	switch c.Kind {
+	case "points":
 		p.X.Min = 0
+	case "bars":
+		p.X.Min, p.X.Max = -0.5, float64(len(c.Labels))-0.5
 	}
 	if len(c.Ticks) > 0 {
 		var ticks plot.ConstantTicks
@@ -85,6 +90,19 @@ func (c chart) scale(p *plot.Plot) {
 		}
 		p.X.Tick.Marker = ticks
 	}
+}
+
+// plain writes the numbers of an axis without zeros that say nothing, and without exponents.
+func plain(marker plot.Ticker) plot.Ticker {
+	return plot.TickerFunc(func(low, high float64) []plot.Tick {
+		ticks := marker.Ticks(low, high)
+		for i, t := range ticks {
+			if _, err := strconv.ParseFloat(t.Label, 64); err == nil {
+				ticks[i].Label = strconv.FormatFloat(t.Value, 'f', -1, 64)
+			}
+		}
+		return ticks
+	})
 }
 
 // bars draws a group for each label, with a bar for each series.

@@ -278,15 +278,19 @@ func (f *Flow) corrupt(packet []byte) {
 func dataOf(b []byte, peer netip.AddrPort) ([]byte, bool) {
 	if stun.Classify(b) == stun.KindChannelData {
 		n, data, err := stun.ParseChannelData(b)
-		return data, err == nil && n == channelNumber
+		if err != nil || n != channelNumber {
+			return nil, false
+		}
+		return data, true
 	}
 	m, err := stun.Parse(b)
 	if err != nil || m.Type() != stun.NewMessageType(stun.MethodData, stun.ClassIndication) {
 		return nil, false
 	}
-	from, err := m.XORAddrPort(stun.AttrXORPeerAddress)
-	data, ok := m.Attribute(stun.AttrData)
-	return data, err == nil && ok && from == peer
+	if from, err := m.XORAddrPort(stun.AttrXORPeerAddress); err != nil || from != peer {
+		return nil, false
+	}
+	return m.Attribute(stun.AttrData)
 }
 
 // arrived counts a whole packet of client i.

@@ -16,6 +16,10 @@ var errNoSource = errors.New("the source of turnout is not here: run it in a clo
 
 // Source is the root of turnout's source at or above dir.
 func Source(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
 	for {
 		text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 		if err == nil && strings.HasPrefix(string(text), "module turnout\n") {

@@ -15,20 +15,24 @@ import (
 
 // benchCompare measures several servers side by side and writes the report to files.
 func (a *app) benchCompare(ctx context.Context, r *benchRequest) error {
-	source, err := bench.Source(".")
-	if err != nil {
-		return err
-	}
 	if len(r.scenarios) == 0 {
 		for _, s := range bench.Scenarios {
 			r.scenarios = append(r.scenarios, s.Name)
 		}
 	}
-	plan := bench.Plan{Rounds: r.rounds, Discard: true}
-	if plan.Scenarios, err = r.chosen(); err != nil {
+	scenarios, err := r.chosen()
+	if err != nil {
 		return err
 	}
+	plan := bench.Plan{Scenarios: scenarios, Rounds: r.rounds, Discard: true}
 	runner, err := r.runner()
+	if err != nil {
+		return err
+	}
+	if err := r.checkServers(); err != nil {
+		return err
+	}
+	source, err := bench.Source(".")
 	if err != nil {
 		return err
 	}
@@ -48,34 +52,42 @@ func (a *app) benchCompare(ctx context.Context, r *benchRequest) error {
 	return joined(err, a.keepReport(ctx, r, report, source, programs), a.writeReport(report, r.json), verdict(report, true))
 }
 
+// comparedServers are those that a comparison knows.
+var comparedServers = []string{"turnout", "coturn", "pion"}
+
+// checkServers looks for names that are not known, or twice there.
+func (r *benchRequest) checkServers() error {
+	for i, name := range r.servers {
+		if !slices.Contains(comparedServers, name) {
+			return usage("--servers %s: no server %q, but %s", strings.Join(r.servers, ","), name, strings.Join(comparedServers, ", "))
+		}
+		if slices.Contains(r.servers[:i], name) {
+			return usage("--servers %s names %s twice", strings.Join(r.servers, ","), name)
+		}
+	}
+	return nil
+}
+
 // benchServers are those that were asked for. One that is not installed is left out with a warning, unless it was named.
 func (a *app) benchServers(ctx context.Context, r *benchRequest, self, source, programs string) ([]bench.Server, error) {
-	known := []string{"turnout", "coturn", "pion"}
 	var servers []bench.Server
 	for _, name := range r.servers {
-		var s bench.Server
-		var err error
+		s, err := bench.Turnout(self), error(nil)
 		switch name {
-		case "turnout":
-			s = bench.Turnout(self)
 		case "coturn":
 			s, err = bench.Coturn()
 		case "pion":
 			s, err = bench.Pion(ctx, source, programs)
-		default:
-			return nil, usage("--servers %s: no server %q, but %s", strings.Join(r.servers, ","), name, strings.Join(known, ", "))
 		}
 		var missing *bench.MissingError
-		switch {
-		case errors.As(err, &missing) && !r.changed("servers"):
+		if errors.As(err, &missing) && !r.changed("servers") {
 			fmt.Fprintln(a.stderr, "turnout: warning: left out:", err)
-		case err != nil:
-			return nil, err
-		case slices.ContainsFunc(servers, func(o bench.Server) bool { return o.Name == name }):
-			return nil, usage("--servers %s names %s twice", strings.Join(r.servers, ","), name)
-		default:
-			servers = append(servers, s)
+			continue
 		}
+		if err != nil {
+			return nil, err
+		}
+		servers = append(servers, s)
 	}
 	return servers, nil
 }
@@ -122,12 +134,16 @@ func (a *app) keepReport(ctx context.Context, r *benchRequest, report *bench.Rep
 	return nil
 }
 
+// writeFile leaves no file that is not whole.
 func writeFile(name string, write func(io.Writer) error) error {
 	f, err := os.Create(name)
 	if err != nil {
 		return err
 	}
-	return joined(write(f), f.Close())
+	if err := joined(write(f), f.Close()); err != nil {
+		return joined(err, os.Remove(name))
+	}
+	return nil
 }
 
 // verdict fails a run in which packets were damaged, or none arrived: strict ones, of which others read the status.

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -99,8 +98,8 @@ func (k *child) failed(err error) error {
 // A dialogue is a child that reads one JSON value and answers with one.
 type dialogue struct {
 	*child
-	in  io.Closer
-	out *json.Decoder
+	in, read io.Closer
+	out      *json.Decoder // ends when the child does
 }
 
 // converse starts a child and tells it what to do.
@@ -113,7 +112,7 @@ func converse(ctx context.Context, name string, processors []int, what any, bina
 	if err != nil {
 		return nil, err
 	}
-	defer write.Close() // the child has its own
+	defer write.Close() // the child has its own: reading ends with it
 	var in io.WriteCloser
 	k, err := launch(ctx, name, processors, func(ctx context.Context) (*exec.Cmd, error) {
 		c := exec.CommandContext(ctx, binary, args...)
@@ -126,16 +125,19 @@ func converse(ctx context.Context, name string, processors []int, what any, bina
 		read.Close()
 		return nil, err
 	}
-	go func() {
-		<-k.ended
-		read.SetReadDeadline(time.Now()) // whoever waits for an answer waits no longer
-	}()
-	if _, err := io.Copy(in, bytes.NewReader(append(text, '\n'))); err != nil {
-		k.stop()
-		read.Close()
+	d := &dialogue{child: k, in: in, read: read, out: json.NewDecoder(read)}
+	if _, err := in.Write(append(text, '\n')); err != nil {
+		d.stop()
 		return nil, k.failed(err)
 	}
-	return &dialogue{child: k, in: in, out: json.NewDecoder(read)}, nil
+	return d, nil
+}
+
+// stop ends the child, and what leads to it.
+func (d *dialogue) stop() {
+	d.child.stop()
+	d.in.Close()
+	d.read.Close()
 }
 
 // answer waits for the child's.

@@ -3,7 +3,12 @@ package bench
 import (
 	"context"
 	"errors"
+	"fmt"
 )
+
+// maxFailures is how many measurements of a comparison may fail: its other rounds are worth having, but whatever fails
+// always shall not do so for an hour.
+const maxFailures = 3
 
 // A Plan is what Compare does.
 type Plan struct {
@@ -22,9 +27,24 @@ func (p Plan) Steps() int {
 	return n * len(p.Scenarios) * len(p.Servers)
 }
 
+// check looks for what cannot work before anything is started.
+func (p Plan) check() error {
+	var errs []error
+	for _, s := range p.Scenarios {
+		for _, x := range p.Servers {
+			errs = append(errs, CheckDescriptors(s, x.spread(), DescriptorLimit()))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // Compare measures every server under every scenario, once a round, in an order that changes from round to round. done is told of
-// each measurement. When ctx ends, the report has the rounds so far, beside the error.
+// each measurement. One that fails is named in the report. When ctx ends, or too many fail, the report has the rounds so far,
+// beside the error.
 func (r *Runner) Compare(ctx context.Context, p Plan, done func(server, scenario string)) (*Report, error) {
+	if err := p.check(); err != nil {
+		return nil, err
+	}
 	report := &Report{Host: ThisHost(), Discarded: p.Discard, Warmup: r.Warmup, Duration: r.Duration}
 	for _, s := range p.Servers {
 		version, err := s.Version(ctx)
@@ -70,12 +90,15 @@ func (r *Runner) round(ctx context.Context, p Plan, round int, report *Report, d
 			if ctx.Err() != nil {
 				return errors.Join(errInterrupted, err)
 			}
-			if err != nil {
-				return err
-			}
 			done(p.Servers[k].Name, s.Name)
 			x := &report.Results[i].Servers[k]
-			if round >= 0 {
+			switch {
+			case err != nil:
+				x.Failures = append(x.Failures, err.Error())
+				if len(report.Failures()) >= maxFailures {
+					return fmt.Errorf("%d measurements failed: %w", maxFailures, err)
+				}
+			case round >= 0:
 				x.Command = run.Command
 				x.Rounds = append(x.Rounds, run)
 			}

@@ -97,6 +97,9 @@ func (r *Report) writeNotes(b *strings.Builder) {
 			for _, n := range x.Summary.Notes {
 				fmt.Fprintf(b, "  - %s: %s\n", x.Server, n)
 			}
+			for _, n := range x.Failures {
+				fmt.Fprintf(b, "  - %s: a measurement failed: %s\n", x.Server, strings.ReplaceAll(n, "\n", " "))
+			}
 		}
 	}
 }

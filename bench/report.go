@@ -35,6 +35,19 @@ type ServerResult struct {
 	Command []string // of one round: ports and folders differ from round to round
 	Rounds  []Run
 	Summary Summary
+	// Failures are why measurements failed, which are in no figure.
+	Failures []string `json:",omitempty"`
+}
+
+// Failures are those of all servers under all scenarios.
+func (r *Report) Failures() []string {
+	var all []string
+	for _, s := range r.Results {
+		for _, x := range s.Servers {
+			all = append(all, x.Failures...)
+		}
+	}
+	return all
 }
 
 // WriteJSON writes the report for programs.

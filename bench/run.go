@@ -43,9 +43,6 @@ func (r *Runner) Run(ctx context.Context, server Server, s Scenario) (run Run, e
 	if server.running.IsValid() {
 		return r.runAgainst(ctx, server, s)
 	}
-	if err := CheckDescriptors(s, true, DescriptorLimit()); err != nil {
-		return run, err
-	}
 	dir, err := os.MkdirTemp("", "turnout-bench-")
 	if err != nil {
 		return run, err
@@ -98,18 +95,13 @@ func Running(at netip.AddrPort, c Credentials) Server {
 
 // runAgainst measures such a server.
 func (r *Runner) runAgainst(ctx context.Context, server Server, s Scenario) (run Run, err error) {
-	at := server.running.Addr()
-	spread := at.Is4() && at.IsLoopback()
-	if err := CheckDescriptors(s, spread, DescriptorLimit()); err != nil {
-		return run, err
-	}
 	local, err := localFor(server.running)
 	if err != nil {
 		return run, err
 	}
-	run.Layout = Layout{Shared: at.IsLoopback()}
+	run.Layout = Layout{Shared: server.running.Addr().IsLoopback()}
 	run.Measurement, err = r.generate(ctx, Job{
-		Scenario: s, Server: server.running, Spread: spread, Local: local, Credentials: server.login, Release: true,
+		Scenario: s, Server: server.running, Spread: server.spread(), Local: local, Credentials: server.login, Release: true,
 	}, nil)
 	if err != nil {
 		return run, fmt.Errorf("scenario %s: %w", s.Name, err)

@@ -25,6 +25,12 @@ type Server struct {
 	login   Credentials    // of the running one
 }
 
+// spread says whether clients reach the server from as many addresses as they like: those of IPv4's loopback.
+func (s Server) spread() bool {
+	at := s.running.Addr()
+	return !s.running.IsValid() || at.Is4() && at.IsLoopback()
+}
+
 // A Place is where a server is started and what it is told.
 type Place struct {
 	Dir              string         // a folder of its own

@@ -146,8 +146,12 @@ func writeFile(name string, write func(io.Writer) error) error {
 	return nil
 }
 
-// verdict fails a run in which packets were damaged, or none arrived: strict ones, of which others read the status.
+// verdict fails a run in which measurements failed, and a strict one, of which others read the status, also when packets were
+// damaged or none arrived.
 func verdict(report *bench.Report, strict bool) error {
+	if failures := report.Failures(); len(failures) > 0 {
+		return fmt.Errorf("%d measurements failed, the first: %s", len(failures), failures[0])
+	}
 	switch {
 	case !strict:
 		return nil

@@ -123,7 +123,7 @@ func (a *actor) channel(l line) {
 		a.fatalf("%v", err)
 	}
 	data := l.words[1]
-	length, padded := len(data), a.stream != nil
+	length, padded := len(data), a.stream != nil && !a.records()
 	for k, v := range l.values {
 		switch k {
 		case "length":

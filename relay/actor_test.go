@@ -23,7 +23,8 @@ import (
 )
 
 // An actor is a client or a peer of a script. Its name says what it is: "peer…"
-// is a peer, else a client; a name with "tcp" connects by TCP, one with "6" uses IPv6.
+// is a peer, else a client; a name with "tcp", "tls" or "dtls" connects by that, one with
+// "6" uses IPv6.
 type actor struct {
 	script *script
 	name   string
@@ -69,38 +70,56 @@ func newActor(s *script, name string, index int) *actor {
 		a.addr = at
 	}
 	var err error
-	if strings.Contains(name, "tcp") {
-		a.stream, err = s.network.DialTCP(context.Background(), a.addr, a.server())
-	} else {
+	switch a.transport() {
+	case allocation.UDP:
 		a.packet, err = s.network.ListenPacket(a.addr)
+	case allocation.TCP:
+		a.stream, err = s.network.DialTCP(context.Background(), a.addr, a.server())
+	default:
+		a.stream, err = a.dialSecurely()
 	}
 	if err != nil {
 		s.fatalf("%s: %v", name, err)
 	}
-	if a.stream != nil {
-		go a.readStream()
-	} else {
+	switch {
+	case a.packet != nil:
 		go a.readPackets()
+	case a.records():
+		go a.readRecords()
+	default:
+		go a.readStream()
 	}
 	return a
 }
 
 func (a *actor) isPeer() bool { return strings.HasPrefix(a.name, "peer") }
 
-func (a *actor) server() netip.AddrPort {
-	if a.addr.Addr().Is4() {
-		return netip.MustParseAddrPort(serverIPv4 + ":3478")
+func (a *actor) transport() allocation.Transport {
+	for _, t := range []allocation.Transport{allocation.DTLS, allocation.TLS, allocation.TCP} {
+		if strings.Contains(a.name, t.String()) {
+			return t
+		}
 	}
-	return netip.MustParseAddrPort("[" + serverIPv6 + "]:3478")
+	return allocation.UDP
+}
+
+// records says that the actor's messages are records, as DTLS has them.
+func (a *actor) records() bool { return a.transport() == allocation.DTLS }
+
+func (a *actor) server() netip.AddrPort {
+	port := uint16(3478)
+	if t := a.transport(); t == allocation.TLS || t == allocation.DTLS {
+		port = 5349
+	}
+	if a.addr.Addr().Is4() {
+		return netip.AddrPortFrom(netip.MustParseAddr(serverIPv4), port)
+	}
+	return netip.AddrPortFrom(netip.MustParseAddr(serverIPv6), port)
 }
 
 // tuple is what the server knows the client by.
 func (a *actor) tuple() allocation.FiveTuple {
-	ft := allocation.FiveTuple{Client: a.addr, Server: a.server(), Transport: allocation.UDP}
-	if a.stream != nil {
-		ft.Transport = allocation.TCP
-	}
-	return ft
+	return allocation.FiveTuple{Client: a.addr, Server: a.server(), Transport: a.transport()}
 }
 
 func (a *actor) readPackets() {

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"log/slog"
+	"net"
 	"net/netip"
 	"runtime"
 	"time"
@@ -17,7 +18,7 @@ import (
 
 // A Listener is one address the relay serves clients on.
 type Listener struct {
-	Transport allocation.Transport // UDP or TCP
+	Transport allocation.Transport // UDP and TCP; what else Config.ListenStream opens
 	Addr      netip.AddrPort       // a wildcard address means every interface of its family
 }
 
@@ -92,6 +93,11 @@ type Config struct {
 
 	// Network opens the sockets. If nil, the system's.
 	Network netio.Network
+	// ListenStream opens the listeners of every transport but UDP. Its listeners accept connections that are ready
+	// for TURN: handshakes are done, and the addresses, which have a method AddrPort, are the client's and the one it
+	// reached. A connection of [allocation.DTLS] reads and writes one message at a time (RFC 7350). If nil, there is
+	// only TCP, by Network.
+	ListenStream func(n netio.Network, l Listener) (net.Listener, error)
 	// Logger takes what an operator should read. If nil, slog.Default.
 	Logger *slog.Logger
 }
@@ -134,5 +140,9 @@ func (c Config) check() error {
 	need(len(c.RelayAddresses) > 0, "a relay needs an address to relay from")
 	need(c.Verifier != nil, "a relay needs a verifier of credentials")
 	need(c.MaxLifetime >= c.DefaultLifetime, "the longest lifetime is shorter than the default")
+	for _, l := range c.Listeners {
+		plain := l.Transport == allocation.UDP || l.Transport == allocation.TCP
+		need(plain || c.ListenStream != nil, "nothing opens listeners of "+l.Transport.String())
+	}
 	return errors.Join(errs...)
 }

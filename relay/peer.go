@@ -55,7 +55,7 @@ func (w *worker) fromPeer(a *allocation.Allocation, from netip.AddrPort, payload
 		header := w.arena.take(stun.ChannelHeaderSize)
 		stun.PutChannelHeader(header, stun.ChannelNumber(n), len(payload))
 		padding := 0
-		if to.stream != nil {
+		if to.stream != nil && !to.stream.datagrams {
 			padding = -len(payload) & 3 // RFC 8656 §12.5: on streams only
 		}
 		return w.toOrigin(to, header, payload, padding, tos, counterToClients)

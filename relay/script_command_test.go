@@ -143,6 +143,8 @@ func (s *script) checkMetric(l line) {
 		"allocations":       stats.Allocations,
 		"allocations-udp":   stats.AllocationsBy[allocation.UDP],
 		"allocations-tcp":   stats.AllocationsBy[allocation.TCP],
+		"allocations-tls":   stats.AllocationsBy[allocation.TLS],
+		"allocations-dtls":  stats.AllocationsBy[allocation.DTLS],
 		"allocations-total": int(stats.AllocationsTotal),
 		"ports":             stats.PortsInUse,
 		"streams":           stats.Streams,

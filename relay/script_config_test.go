@@ -142,6 +142,8 @@ func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string)
 		c.PeersDeny = prefixes(strings.Split(value, ",")...)
 	case "no-dont-fragment":
 		c.Network = fragmenting{s.network}
+	case "secured":
+		s.listenSecurely(c)
 	case "sockets":
 		s.network.LimitSockets(number())
 	default:

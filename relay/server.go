@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	mathrand "math/rand/v2"
-	"net"
 	"net/netip"
 	"runtime"
 	"sync"
@@ -25,7 +24,7 @@ type Server struct {
 	network   netio.Network
 	workers   []*worker
 	listeners []Listener // ports filled in
-	streams   []net.Listener
+	streams   []streamListener
 	ended     chan endedAllocation
 
 	serving  atomic.Bool
@@ -135,7 +134,7 @@ func (s *Server) listen(c Config) error {
 		if l.Transport == allocation.UDP {
 			l.Addr, err = s.listenUDP(l.Addr)
 		} else {
-			l.Addr, err = s.listenTCP(l.Addr)
+			l.Addr, err = s.listenStream(c, l)
 		}
 		if err != nil {
 			return err

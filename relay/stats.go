@@ -56,7 +56,7 @@ var methods = [...]struct {
 }
 
 // transports are those between clients and server.
-var transports = [...]allocation.Transport{allocation.UDP, allocation.TCP}
+var transports = [...]allocation.Transport{allocation.UDP, allocation.TCP, allocation.TLS, allocation.DTLS}
 
 // transportCounter is the counter of a transport in a block that begins at first.
 func transportCounter(first int, t allocation.Transport) int {

@@ -3,7 +3,6 @@ package relay
 import (
 	"errors"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +20,8 @@ const (
 	streamStuck = 30 * time.Second
 	// streamBuffer is what a connection starts with; it grows with the frames it carries.
 	streamBuffer = 4 << 10
+	// maxRecord is the most that one DTLS record carries. RFC 6347 §4.1, as TLS 1.2.
+	maxRecord = 1 << 14
 )
 
 // A stream is one client connection: a reading goroutine that posts whole frames
@@ -28,10 +29,11 @@ const (
 // a writing goroutine behind a queue bounded in bytes and time.
 type stream struct {
 	// immutable
-	conn   net.Conn
-	tuple  allocation.FiveTuple
-	worker *worker
-	resend post // hands over what was queued while the writer was busy
+	conn      net.Conn
+	tuple     allocation.FiveTuple
+	datagrams bool // DTLS: each read and each write is one message
+	worker    *worker
+	resend    post // hands over what was queued while the writer was busy
 
 	allocated atomic.Bool  // an allocation lives on it
 	queued    atomic.Int64 // bytes handed to the writer and not yet written
@@ -50,6 +52,7 @@ type stream struct {
 // A chunk is what a round queued for a stream: frames end to end.
 type chunk struct {
 	frames []byte
+	ends   []int           // of each frame, where every message is written by itself
 	queued allocation.Time // when the first was
 }
 
@@ -57,7 +60,7 @@ var chunks = sync.Pool{New: func() any { return new(chunk) }}
 
 func newStream(conn net.Conn, ft allocation.FiveTuple, w *worker) *stream {
 	s := &stream{
-		conn: conn, tuple: ft, worker: w,
+		conn: conn, tuple: ft, datagrams: ft.Transport == allocation.DTLS, worker: w,
 		handed:  make(chan *chunk, 4),
 		resumed: make(chan struct{}, 1),
 		gone:    make(chan struct{}),
@@ -70,15 +73,28 @@ func newStream(conn net.Conn, ft allocation.FiveTuple, w *worker) *stream {
 // and ChannelData, then has the worker end its allocation.
 func (s *stream) runReader() {
 	defer s.hangUp()
-	buf, have := make([]byte, streamBuffer), 0
-	if s.conn.SetReadDeadline(time.Now().Add(streamIdle)) != nil {
+	if !s.patient() {
 		return
 	}
+	if s.datagrams {
+		s.readMessages()
+	} else {
+		s.readFrames()
+	}
+}
+
+// readFrames reads a stream of bytes.
+func (s *stream) readFrames() {
+	buf, have, begun := make([]byte, streamBuffer), 0, false
 	for {
 		n, err := s.conn.Read(buf[have:])
 		have += n
 		whole, next, framing := wholeFrames(buf[:have])
+		if !begun && have > 0 && stun.Classify(buf[:have]) != stun.KindSTUN {
+			whole, framing = 0, errNotBegun
+		}
 		if whole > 0 {
+			begun = true
 			if !s.serve(buf[:whole]) {
 				return
 			}
@@ -88,12 +104,7 @@ func (s *stream) runReader() {
 		case framing != nil:
 			s.worker.inbox.put(post{do: func(w *worker) { w.counters.drop(DropStreamFraming) }})
 			return
-		case errors.Is(err, os.ErrDeadlineExceeded) && s.allocated.Load():
-			// Data from peers alone may keep a client content: it owes no message.
-			if s.conn.SetReadDeadline(time.Now().Add(streamIdle)) != nil {
-				return
-			}
-		case err != nil:
+		case err != nil && !s.bears(err):
 			return
 		}
 		if next > len(buf) {
@@ -102,16 +113,41 @@ func (s *stream) runReader() {
 	}
 }
 
+// errNotBegun ends a connection that does not begin with STUN: no channel is bound
+// yet. The letters of HTTP would pass for the head of long ChannelData.
+var errNotBegun = errors.New("a connection begins with STUN")
+
+// readMessages reads DTLS records, each of which is one message: the worker
+// judges it as it does a datagram.
+func (s *stream) readMessages() {
+	buf := make([]byte, maxRecord)
+	for {
+		n, err := s.conn.Read(buf)
+		if n > 0 && !s.serve(buf[:n]) || err != nil && !s.bears(err) {
+			return
+		}
+	}
+}
+
+// patient gives the client streamIdle for its next message.
+func (s *stream) patient() bool {
+	return s.conn.SetReadDeadline(time.Now().Add(streamIdle)) == nil
+}
+
+// bears says whether reading goes on after an error: where an allocation lives on
+// the connection. Data from peers alone may keep a client content: it owes no message.
+func (s *stream) bears(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout() && s.allocated.Load() && s.patient()
+}
+
 // serve posts frames and waits until the worker is done with their bytes.
 func (s *stream) serve(frames []byte) bool {
 	if !s.worker.inbox.put(post{stream: s, frames: frames}) {
 		return false
 	}
 	<-s.resumed
-	if !s.allocated.Load() {
-		return s.conn.SetReadDeadline(time.Now().Add(streamIdle)) == nil
-	}
-	return true
+	return s.allocated.Load() || s.patient()
 }
 
 // resume says that the posted frames are served.
@@ -137,15 +173,16 @@ func wholeFrames(b []byte) (whole, next int, err error) {
 }
 
 // hangUp ends the stream from the reader's side: the writer writes what it was
-// handed and closes the connection.
+// handed and closes the connection. The allocation's end is posted first, so that
+// it comes before whatever a next connection on the same 5-tuple asks for.
 func (s *stream) hangUp() {
-	close(s.gone)
 	s.worker.inbox.put(post{do: func(w *worker) {
 		s.ended = true
-		if a := w.table.Lookup(s.tuple); a != nil {
+		if a := w.table.Lookup(s.tuple); a != nil && w.links[a.ID().Index()].origin.stream == s {
 			w.end(a, EndDisconnected)
 		}
 	}})
+	close(s.gone)
 }
 
 // runWriter writes what the worker hands over.
@@ -178,11 +215,11 @@ func (s *stream) write(c *chunk) bool {
 	s.writing.Store(int64(c.queued))
 	err := s.conn.SetWriteDeadline(time.Now().Add(streamStuck))
 	if err == nil {
-		_, err = s.conn.Write(c.frames)
+		err = s.writeFrames(c)
 	}
 	s.queued.Add(-int64(len(c.frames)))
 	s.writing.Store(0)
-	c.frames = c.frames[:0]
+	c.frames, c.ends = c.frames[:0], c.ends[:0]
 	chunks.Put(c)
 	if s.waiting.CompareAndSwap(true, false) {
 		s.worker.inbox.put(s.resend)
@@ -190,10 +227,30 @@ func (s *stream) write(c *chunk) bool {
 	return err == nil
 }
 
+// writeFrames writes a chunk in one go, or each of its messages by itself.
+func (s *stream) writeFrames(c *chunk) error {
+	if !s.datagrams {
+		_, err := s.conn.Write(c.frames)
+		return err
+	}
+	begin := 0
+	for _, end := range c.ends {
+		if _, err := s.conn.Write(c.frames[begin:end]); err != nil {
+			return err
+		}
+		begin = end
+	}
+	return nil
+}
+
 // queue appends one frame to what this round sends. Called by the worker.
 func (s *stream) queue(w *worker, header, payload []byte, padding int) Drop {
 	if s.ended {
 		return DropStreamClosed
+	}
+	n := len(header) + len(payload) + padding
+	if s.datagrams && n > maxRecord {
+		return DropTooLarge
 	}
 	c := s.pending
 	if c == nil {
@@ -203,7 +260,6 @@ func (s *stream) queue(w *worker, header, payload []byte, padding int) Drop {
 	if len(c.frames) == 0 {
 		c.queued = w.now
 	}
-	n := len(header) + len(payload) + padding
 	if backlog := int(s.queued.Load()) + len(c.frames); backlog > 0 && backlog+n > w.backlogBytes {
 		return DropStreamBacklog
 	}
@@ -217,6 +273,9 @@ func (s *stream) queue(w *worker, header, payload []byte, padding int) Drop {
 	c.frames = append(c.frames, header...)
 	c.frames = append(c.frames, payload...)
 	c.frames = append(c.frames, zeros[:padding]...)
+	if s.datagrams {
+		c.ends = append(c.ends, len(c.frames))
+	}
 	if !s.dirty {
 		s.dirty = true
 		w.written = append(w.written, s)
@@ -248,11 +307,15 @@ func (s *stream) handOver(*worker) {
 	}
 }
 
-// serveFrames serves the whole frames that a stream's reader posted.
+// serveFrames serves the whole frames that a stream's reader posted, or its one
+// message.
 func (w *worker) serveFrames(s *stream, frames []byte) {
 	w.readers = append(w.readers, s)
 	for len(frames) > 0 && !s.ended {
-		n, err := stun.FrameLength(frames)
+		n, err := len(frames), error(nil)
+		if !s.datagrams {
+			n, err = stun.FrameLength(frames)
+		}
 		if err != nil || n > len(frames) {
 			break // the reader posts whole frames
 		}

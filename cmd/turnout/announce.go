@@ -7,21 +7,20 @@ import (
 	"log/slog"
 	"strings"
 
-	"turnout/allocation"
 	"turnout/internal/admin"
 	"turnout/internal/config"
 	"turnout/relay"
 )
 
-// announce prints, once everything listens, what to paste where.
-func (a *app) announce(l *config.Loaded, t trust, c relay.Config, bound []relay.Listener, admins []*admin.Server) error {
+// announce prints, once everything listens, what to paste where. Name is what the certificate is good for.
+func (a *app) announce(l *config.Loaded, t trust, c relay.Config, name string, bound []relay.Listener, admins []*admin.Server) error {
 	var b strings.Builder
 	if l.Local {
 		b.WriteString("No configuration: turnout serves this host only, and lets clients reach peers on loopback, as in no other mode.\n" +
 			"`turnout config example` prints a file to start from.\n\n")
 	}
 	for _, ln := range bound {
-		fmt.Fprintf(&b, "listening  %s://%s\n", scheme(ln.Transport), ln.Addr)
+		fmt.Fprintf(&b, "listening  %s://%s\n", ln.Transport, ln.Addr)
 	}
 	for _, r := range c.RelayAddresses {
 		fmt.Fprintf(&b, "relaying   %s, ports %d-%d\n", r.External, c.PortMin, c.PortMax)
@@ -34,7 +33,7 @@ func (a *app) announce(l *config.Loaded, t trust, c relay.Config, bound []relay.
 	}
 	// Where nobody sits at a terminal the output is a log, which is no place for credentials.
 	if t.keyring != nil && (l.Local || terminal(a.stdout)) {
-		if err := a.announceCredentials(&b, t, c, bound); err != nil {
+		if err := a.announceCredentials(&b, t, c, name, bound); err != nil {
 			return err
 		}
 	}
@@ -43,8 +42,8 @@ func (a *app) announce(l *config.Loaded, t trust, c relay.Config, bound []relay.
 }
 
 // announceCredentials adds a configuration for new RTCPeerConnection(…).
-func (a *app) announceCredentials(b *strings.Builder, t trust, c relay.Config, bound []relay.Listener) error {
-	stun, turn := serverURLs(bound, c.RelayAddresses)
+func (a *app) announceCredentials(b *strings.Builder, t trust, c relay.Config, name string, bound []relay.Listener) error {
+	stun, turn := serverURLs(bound, c.RelayAddresses, name)
 	if len(turn) == 0 {
 		return nil
 	}
@@ -59,13 +58,6 @@ func (a *app) announceCredentials(b *strings.Builder, t trust, c relay.Config, b
 	}
 	fmt.Fprintf(b, "\nFor new RTCPeerConnection(…), valid until %s (turnout credentials makes more):\n%s\n", answer.ExpiresOn, text)
 	return nil
-}
-
-func scheme(t allocation.Transport) string {
-	if t == allocation.TCP {
-		return "tcp"
-	}
-	return "udp"
 }
 
 // newLogger logs to w as the configuration says.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"regexp"
 	"strings"
 	"text/tabwriter"
@@ -71,7 +72,11 @@ func (a *app) credentials(r *credentialsRequest) error {
 	if err != nil {
 		return err
 	}
-	stun, turn := serverURLs(listeners(l, host), addresses)
+	tr, err := newTransports(l, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	stun, turn := serverURLs(listeners(l, host), addresses, tr.name())
 	if len(turn) == 0 {
 		return usage("no URL can be made of the listeners: give them fixed ports, and an address of the same family in relay.addresses")
 	}

@@ -72,12 +72,18 @@ func (a *app) serve(ctx context.Context, l *config.Loaded) error {
 	if err != nil {
 		return err
 	}
+	tr, err := newTransports(l, s.log)
+	if err != nil {
+		return err
+	}
 	defer s.closeAdmins()
-	own, err := s.listenAdmins(l)
+	own, err := s.listenAdmins(l, tr)
 	if err != nil {
 		return err
 	}
 	c := a.relayConfig(l, t, addresses, host, own, s.log)
+	c.ListenStream = tr.listen
+	defer tr.watch(ctx)()
 	server, err := a.parts.newRelay(c)
 	if err != nil {
 		return err
@@ -85,7 +91,7 @@ func (a *app) serve(ctx context.Context, l *config.Loaded) error {
 	// The relay ends by Shutdown, not with ctx, so that it can drain.
 	s.run(func() error { return server.Serve(context.WithoutCancel(ctx)) })
 	s.relay.Store(&server)
-	if err := a.announce(l, t, c, server.Addrs(), s.admins); err != nil {
+	if err := a.announce(l, t, c, tr.name(), server.Addrs(), s.admins); err != nil {
 		return errors.Join(err, s.stop(server))
 	}
 	select {
@@ -107,14 +113,14 @@ func (s *service) run(part func() error) {
 }
 
 // listenAdmins serves the operator's pages on both listeners, before there is a relay: /readyz says so.
-func (s *service) listenAdmins(l *config.Loaded) (own []netip.AddrPort, err error) {
+func (s *service) listenAdmins(l *config.Loaded, tr *transports) (own []netip.AddrPort, err error) {
 	registry := metrics.New(build(), func() (relay.Stats, bool) {
 		server := s.relay.Load()
 		if server == nil {
 			return relay.Stats{}, false
 		}
 		return (*server).Stats(), true
-	})
+	}, tr.secured.Stats)
 	for _, at := range []struct {
 		key  string
 		addr config.Address

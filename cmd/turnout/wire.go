@@ -104,14 +104,12 @@ func listeners(l *config.Loaded, own []netip.Addr) []relay.Listener {
 		if l.Local && !slices.Contains(own, ln.Addr.Addr()) {
 			continue // a host without IPv6: the first try works on IPv4
 		}
-		t := allocation.UDP
-		if ln.Scheme == "tcp" {
-			t = allocation.TCP
-		}
-		all = append(all, relay.Listener{Transport: t, Addr: ln.Addr})
+		all = append(all, relay.Listener{Transport: schemes[ln.Scheme], Addr: ln.Addr})
 	}
 	return all
 }
+
+var schemes = map[string]allocation.Transport{"udp": allocation.UDP, "tcp": allocation.TCP, "tls": allocation.TLS, "dtls": allocation.DTLS}
 
 var expiries = map[string]relay.Expiry{"allocate": relay.ExpiryAllocate, "refresh": relay.ExpiryRefresh, "hard": relay.ExpiryHard}
 

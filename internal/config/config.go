@@ -18,10 +18,16 @@ type Config struct {
 	// Keys of clients are derived from it. Needs a restart.
 	Realm string `key:"realm" default:"turnout"`
 
-	// Where clients are served, as scheme://address:port. Schemes are udp and tcp.
+	// Where clients are served, as scheme://address:port. Schemes are udp, tcp, tls and dtls.
 	// 0.0.0.0 means every IPv4 interface, [::] every IPv6 one. Port 0 takes a free port at every start.
 	// Needed: without a listener there is no relay. Put this host's public addresses here. Needs a restart.
 	Listen []Listener `key:"listen" example:"[udp://127.0.0.1:3478, tcp://127.0.0.1:3478]" shape:"a list of scheme://address:port"`
+
+	// Certificates of tls:// and dtls:// listeners, which need one.
+	TLS TLS `key:"tls"`
+
+	// Load balancers that say by the PROXY protocol, version 1 or 2, whose a connection is.
+	ProxyProtocol ProxyProtocol `key:"proxy-protocol"`
 
 	// How data is relayed.
 	Relay Relay `key:"relay"`
@@ -50,6 +56,38 @@ type Config struct {
 
 	// What is logged, to standard error.
 	Log Log `key:"log"`
+}
+
+// A TLS is what tls:// and dtls:// listeners show.
+type TLS struct {
+	// PEM file of the certificate, followed by those that lead to its issuer. Its path is relative to this file. When what it holds
+	// changes it is read again within 10 s, no connection is dropped; another path is another matter. Needs a restart.
+	Cert string `key:"cert" shape:"a file"`
+
+	// PEM file of its key. As with cert, what it holds is read again. Needs a restart.
+	Key string `key:"key" shape:"a file"`
+
+	// More certificates: clients get the one of the name they ask for (SNI), and cert if there is none. What the files hold is read again. Needs a restart.
+	Certificates []Certificate `key:"certificates" default:"[]" shape:"a list of {cert, key}"`
+
+	// HTTPS server that shares the port of tls:// listeners: who offers h2 or http/1.1 and nothing of STUN (ALPN) is passed on to it,
+	// untouched. If absent, nobody is. Needs a restart.
+	Fallback Address `key:"fallback" shape:"an address:port"`
+}
+
+// A Certificate is one more certificate.
+type Certificate struct {
+	// PEM file of the certificate and those that lead to its issuer.
+	Cert string `key:"cert"`
+	// PEM file of its key.
+	Key string `key:"key"`
+}
+
+// A ProxyProtocol names load balancers.
+type ProxyProtocol struct {
+	// Their addresses. Every connection from there to a tcp:// or tls:// listener must begin with a PROXY header; it is believed, so name
+	// nobody else. If absent, there are none. Needs a restart.
+	From []Prefix `key:"from" default:"[]" shape:"a list of CIDR blocks or addresses"`
 }
 
 // A Relay says how data is relayed.
@@ -149,7 +187,11 @@ type Limits struct {
 	// Answers to requests that carry no valid nonce, over UDP: a forged source address makes them an attack on somebody else.
 	Unauthenticated Unauthenticated `key:"unauthenticated"`
 
-	// What is queued for one client connection over TCP. Beyond it, data is dropped and counted.
+	// TLS and DTLS handshakes under way at a time, at most 8 of one IPv4 address or IPv6 /64 and 5 s each. A further one takes the
+	// place of the oldest. Half a DTLS handshake holds 30 KiB. Needs a restart.
+	Handshakes int `key:"handshakes" default:"1000" min:"8" max:"1000000"`
+
+	// What is queued for one client connection over TCP, TLS or DTLS. Beyond it, data is dropped and counted.
 	Backlog Backlog `key:"backlog"`
 }
 

@@ -62,6 +62,7 @@ func Load(s Sources) (*Loaded, error) {
 	l.stateFolder()
 	l.defaults()
 	l.secrets()
+	l.certificates()
 	l.validate()
 	if err := l.err(); err != nil {
 		return nil, err
@@ -212,11 +213,7 @@ func (l *loader) secrets() {
 		case s.File != "" && s.Secret.text != "":
 			l.wrong(o, path, "has both secret and file; keep one")
 		case s.File != "":
-			name := s.File
-			if !filepath.IsAbs(name) && o.layer == layerFile {
-				name = filepath.Join(filepath.Dir(l.File), name)
-			}
-			text, err := l.ReadFile(name)
+			text, err := l.ReadFile(l.beside(s.File, o))
 			if err != nil {
 				l.wrong(l.origin(path+".file"), path+".file", "%s; name a file with the secret that turnout may read", sentence(err))
 				continue

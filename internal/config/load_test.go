@@ -52,7 +52,7 @@ func TestDefaults(t *testing.T) {
 			Lifetime: Lifetime{Default: Duration(10 * time.Minute), Max: Duration(time.Hour)},
 		},
 		Auth:   Auth{Secrets: []SharedSecret{{ID: SecretID(NewSecret("a-secret-of-some-length")), Secret: NewSecret("a-secret-of-some-length")}}, Expiry: "allocate"},
-		Limits: Limits{Permissions: 1024, Channels: 1024, Unauthenticated: Unauthenticated{100, 1000}, Backlog: Backlog{1 << 20, Duration(500 * time.Millisecond)}},
+		Limits: Limits{Permissions: 1024, Channels: 1024, Handshakes: 1000, Unauthenticated: Unauthenticated{100, 1000}, Backlog: Backlog{1 << 20, Duration(500 * time.Millisecond)}},
 		Store:  Store{Path: "/var/lib/turnout"},
 		Log:    Log{Level: "info", Format: "auto"},
 	}
@@ -72,6 +72,18 @@ listen:
   - udp://192.0.2.1:3478
   - tcp://192.0.2.1:3478
   - udp://[2001:db8::1]:3478
+  - tls://192.0.2.1:5349
+  - dtls://192.0.2.1:5349
+tls:
+  cert: cert.pem
+  key: key.pem
+  certificates:
+    - cert: cert.pem
+      key: key.pem
+  fallback: 127.0.0.1:8444
+proxy-protocol:
+  from:
+    - 192.0.2.0/24
 relay:
   addresses:
     - 192.0.2.1
@@ -113,6 +125,7 @@ limits:
   unauthenticated:
     rate: -1
     burst: 30
+  handshakes: 100
   backlog:
     bytes: 70000
     time: 1s
@@ -126,7 +139,9 @@ log:
   level: debug
   format: json
 `
-	l := mustLoad(t, text, Sources{}, map[string]string{"/run/secrets/old": "an old secret of some length\r\n"})
+	files := map[string]string{"/run/secrets/old": "an old secret of some length\r\n"}
+	files["cert.pem"], files["key.pem"] = madeCertificate(t)
+	l := mustLoad(t, text, Sources{}, files)
 	if got := l.Auth.Secrets[1].Secret.Reveal(); got != "an old secret of some length" {
 		t.Errorf("secret of a file is %q", got)
 	}
@@ -138,7 +153,7 @@ log:
 	if normal := strings.ReplaceAll(strings.ReplaceAll(string(got), `"`, ""), "'", ""); normal != strings.ReplaceAll(text, "'", "") {
 		t.Errorf("print shows\n%s\nof\n%s", got, text)
 	}
-	again := mustLoad(t, string(got), Sources{}, map[string]string{"/run/secrets/old": "an old secret of some length"})
+	again := mustLoad(t, string(got), Sources{}, files)
 	if !reflect.DeepEqual(again.Config, l.Config) {
 		t.Errorf("what is printed loads as\n%+v\nwant\n%+v", again.Config, l.Config)
 	}
@@ -313,6 +328,7 @@ func TestExampleDefaults(t *testing.T) {
 		l := mustLoad(t, strings.Join(edited, ""), Sources{}, nil)
 		// Empty and absent lists are the same.
 		l.Peers, want.Peers, l.Auth.Users, want.Auth.Users = Peers{}, Peers{}, nil, nil
+		l.TLS.Certificates, l.ProxyProtocol = want.TLS.Certificates, want.ProxyProtocol
 		if !reflect.DeepEqual(l.Config, want.Config) {
 			t.Errorf("%q changes the configuration to\n%+v, want\n%+v", strings.TrimSpace(edited[i]), l.Config, want.Config)
 		}

@@ -4,8 +4,6 @@ package config
 // version does not have. Setting one is an error: it is never accepted and
 // ignored. Whoever builds a feature declares its field and deletes its line.
 var unavailable = []string{
-	"tls",
-	"proxy-protocol",
 	"relay.gso",
 	"relay.gro",
 	"relay.offload",
@@ -19,7 +17,6 @@ var unavailable = []string{
 	"quota.allocation",
 	"classes",
 	"limits.new-peers",
-	"limits.handshakes",
 	"api",
 	"store.nats",
 	"admin.token-file",

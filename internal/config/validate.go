@@ -16,6 +16,8 @@ import (
 func (l *loader) validate() {
 	l.checkRealm()
 	l.checkListen()
+	l.checkTLS()
+	l.checkProxies()
 	l.checkOperators()
 	l.checkRelay()
 	l.checkLifetime()
@@ -54,7 +56,7 @@ func (l *loader) checkListen() {
 	}
 	var sockets []socket
 	for i, ln := range c.Listen {
-		sockets = append(sockets, socket{fmt.Sprintf("listen[%d]", i), ln.Scheme, ln.Addr})
+		sockets = append(sockets, socket{fmt.Sprintf("listen[%d]", i), ln.Network(), ln.Addr})
 		if ln.Addr.IsValid() && ln.Addr.Port() == 0 {
 			key := fmt.Sprintf("listen[%d]", i)
 			l.warn(l.origin(key), key, "port 0 is another port at every start; clients need a fixed one, as 3478")

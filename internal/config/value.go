@@ -10,7 +10,7 @@ import (
 
 // A Listener is one address clients are served on: scheme://address:port.
 type Listener struct {
-	Scheme string         // udp or tcp
+	Scheme string         // udp, tcp, tls or dtls
 	Addr   netip.AddrPort // a wildcard address means every interface of its family
 }
 
@@ -22,11 +22,9 @@ func (l *Listener) UnmarshalText(text []byte) error {
 		return fmt.Errorf("%s has no scheme; write udp://%s or tcp://%[2]s", quote(s), quoteless(s))
 	}
 	switch scheme {
-	case "udp", "tcp":
-	case "tls", "dtls":
-		return fmt.Errorf("%s listeners are not available in this version; use udp:// or tcp://", scheme)
+	case "udp", "tcp", "tls", "dtls":
 	default:
-		return fmt.Errorf("%s is not a scheme turnout listens with; use udp:// or tcp://", quote(scheme))
+		return fmt.Errorf("%s is not a scheme turnout listens with; use udp://, tcp://, tls:// or dtls://", quote(scheme))
 	}
 	a, err := parseAddrPort(rest, scheme+"://")
 	if err != nil {
@@ -40,6 +38,17 @@ func (l *Listener) UnmarshalText(text []byte) error {
 func (l Listener) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
 func (l Listener) String() string { return l.Scheme + "://" + l.Addr.String() }
+
+// Network is the protocol below: udp or tcp.
+func (l Listener) Network() string {
+	if l.Scheme == "udp" || l.Scheme == "dtls" {
+		return "udp"
+	}
+	return "tcp"
+}
+
+// Secured says whether the listener shows a certificate.
+func (l Listener) Secured() bool { return l.Scheme == "tls" || l.Scheme == "dtls" }
 
 // An Address is an address and a port of this host. The zero value is none.
 type Address struct{ netip.AddrPort }

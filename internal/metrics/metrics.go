@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"turnout/allocation"
+	"turnout/internal/secure"
 	"turnout/relay"
 )
 
@@ -22,14 +23,15 @@ type Build struct {
 }
 
 // New makes a registry of turnout's metrics, and those of the Go runtime and the process.
-// Stats is called at every scrape, from any goroutine; false means that there is no relay to read yet.
-func New(build Build, stats func() (relay.Stats, bool)) *prometheus.Registry {
+// Both functions are called at every scrape, from any goroutine. False means that there is no relay to read yet;
+// secured tells of TLS, DTLS and PROXY headers.
+func New(build Build, stats func() (relay.Stats, bool), secured func() secure.Stats) *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newCollector(build, func() (snapshot, bool) {
 			s, ok := stats()
 			return snapshot{s, s}, ok
-		}))
+		}, secured))
 	return r
 }
 
@@ -68,6 +70,11 @@ var (
 	recvDatagrams = describe("received_datagrams_total", "Datagrams read, of every kind.")
 	sendCalls     = describe("send_calls_total", "System calls that sent datagrams.")
 	sendDatagrams = describe("sent_datagrams_total", "Datagrams sent, of every kind.")
+
+	handshakes  = describe("handshakes_total", "TLS and DTLS handshakes completed; those that were not are drops.", "transport")
+	halfOpen    = describe("handshakes", "Handshakes under way, PROXY headers included.")
+	passedOn    = describe("fallback_connections_total", "Connections of browsers passed on to the HTTPS server.")
+	certificate = describe("certificate_expiry_timestamp_seconds", "When a certificate in use expires, by its key in the configuration.", "key")
 )
 
 var all []*prometheus.Desc
@@ -80,12 +87,13 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 // A collector gives the metrics of one reading at each scrape. Safe for concurrent use.
 type collector struct {
-	build Build
-	read  func() (snapshot, bool)
+	build   Build
+	read    func() (snapshot, bool)
+	secured func() secure.Stats
 }
 
-func newCollector(build Build, read func() (snapshot, bool)) *collector {
-	return &collector{build, read}
+func newCollector(build Build, read func() (snapshot, bool), secured func() secure.Stats) *collector {
+	return &collector{build, read, secured}
 }
 
 // Describe tells every metric there can be.
@@ -111,8 +119,8 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	if !ok {
 		return
 	}
-	for _, t := range []allocation.Transport{allocation.UDP, allocation.TCP} {
-		gauge(allocations, s.AllocationsBy[t], transportName(t)) // zeros too, so that a rate has a start
+	for _, t := range []allocation.Transport{allocation.UDP, allocation.TCP, allocation.TLS, allocation.DTLS} {
+		gauge(allocations, s.AllocationsBy[t], t.String()) // zeros too, so that a rate has a start
 	}
 	counter(started, s.AllocationsTotal)
 	gauge(connections, s.Streams)
@@ -135,14 +143,15 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		counter(requests, n, method, strconv.Itoa(code))
 	})
 	s.counted.EachDrop(func(reason string, n uint64) { counter(drops, n, reason) })
-	s.counted.EachAuthentication(func(result string, n uint64) { counter(authentication, n, result) })
-}
-
-func transportName(t allocation.Transport) string {
-	if t == allocation.TCP {
-		return "tcp"
+	over := c.secured()
+	over.EachDrop(func(reason string, n uint64) { counter(drops, n, reason) })
+	over.EachCompleted(func(transport string, n uint64) { counter(handshakes, n, transport) })
+	gauge(halfOpen, over.HalfOpen)
+	counter(passedOn, over.PassedOn)
+	for key, expires := range over.Expiries {
+		send(certificate, prometheus.GaugeValue, float64(expires.Unix()), key)
 	}
-	return "udp"
+	s.counted.EachAuthentication(func(result string, n uint64) { counter(authentication, n, result) })
 }
 
 func boolean(b bool) int {

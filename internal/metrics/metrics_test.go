@@ -4,12 +4,14 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"turnout/allocation"
+	"turnout/internal/secure"
 	"turnout/relay"
 )
 
@@ -36,6 +38,11 @@ func example() *collector {
 			PortsInUse: 19, Ports: 20, Panics: 21, RecvCalls: 22, RecvDatagrams: 23, SendCalls: 24, SendDatagrams: 25,
 			Streams: 26, Draining: true,
 		}, words{}}, true
+	}, func() secure.Stats {
+		return secure.Stats{
+			HalfOpen: 27, PassedOn: 28, Expiries: map[string]time.Time{"tls.cert": time.Unix(29, 0)},
+			CompletedBy: map[secure.Protocol]uint64{secure.TLS: 30, secure.DTLS: 31}, DroppedBy: map[secure.Drop]uint64{secure.DropProxyHeader: 32},
+		}
 	})
 }
 
@@ -54,13 +61,33 @@ func TestLint(t *testing.T) {
 func TestValues(t *testing.T) {
 	t.Parallel()
 	const want = `
+turnout_allocations{transport="dtls"} 0
 turnout_allocations{transport="tcp"} 1
+turnout_allocations{transport="tls"} 0
 turnout_allocations{transport="udp"} 2
 turnout_allocations_started_total 10
 turnout_authentications_total{result="ok"} 4
+turnout_certificate_expiry_timestamp_seconds{key="tls.cert"} 29
 turnout_client_connections 26
 turnout_draining 1
+turnout_drops_total{reason="client_hello_too_long"} 0
+turnout_drops_total{reason="dtls_backlog"} 0
+turnout_drops_total{reason="dtls_early"} 0
+turnout_drops_total{reason="dtls_malformed"} 0
+turnout_drops_total{reason="dtls_rate"} 0
+turnout_drops_total{reason="dtls_send"} 0
+turnout_drops_total{reason="dtls_unknown"} 0
+turnout_drops_total{reason="fallback_unreachable"} 0
+turnout_drops_total{reason="handshake_displaced"} 0
+turnout_drops_total{reason="handshake_failed"} 0
+turnout_drops_total{reason="handshake_timeout"} 0
 turnout_drops_total{reason="no_permission"} 3
+turnout_drops_total{reason="not_dtls"} 0
+turnout_drops_total{reason="proxy_header"} 32
+turnout_fallback_connections_total 28
+turnout_handshakes 27
+turnout_handshakes_total{transport="dtls"} 31
+turnout_handshakes_total{transport="tls"} 30
 turnout_panics_total 21
 turnout_receive_calls_total 22
 turnout_received_datagrams_total 23
@@ -115,7 +142,7 @@ turnout_sent_datagrams_total 25
 // TestBeforeTheRelay scrapes while there is nothing to read.
 func TestBeforeTheRelay(t *testing.T) {
 	t.Parallel()
-	r := New(Build{Version: "v1.2.3"}, func() (relay.Stats, bool) { return relay.Stats{}, false })
+	r := New(Build{Version: "v1.2.3"}, func() (relay.Stats, bool) { return relay.Stats{}, false }, func() secure.Stats { return secure.Stats{} })
 	families, err := r.Gather()
 	if err != nil {
 		t.Fatal(err)

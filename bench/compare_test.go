@@ -44,7 +44,9 @@ func TestCompareInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	slow := Server{
 		Name: "slow", Version: func(context.Context) (string, error) { return "0", nil },
-		Command: func(ctx context.Context, _ Place) (*exec.Cmd, error) { return exec.CommandContext(ctx, "sleep", "3600"), nil },
+		Command: func(ctx context.Context, _ Place) (*exec.Cmd, error) {
+			return exec.CommandContext(ctx, "sleep", "3600"), nil
+		},
 	}
 	time.AfterFunc(100*time.Millisecond, cancel)
 	report, err := new(Runner).Compare(ctx, Plan{Scenarios: Scenarios[:1], Servers: []Server{slow}, Rounds: 2}, func(string, string) {})

@@ -9,7 +9,9 @@ import (
 type Job struct {
 	Scenario    Scenario
 	Server      netip.AddrPort
-	ServerPIDs  []int // of the processes whose processor time and memory are read; none for a server elsewhere
+	ServerName  string // that its certificate has to be for, with TLS
+	Roots       []byte // certificates that vouch for it, PEM; empty: those of the system
+	ServerPIDs  []int  // of the processes whose processor time and memory are read; none for a server elsewhere
 	Credentials Credentials
 
 	// Spread gives every client an address of its own out of 127.0.0.0/8, and all of them one socket. Without it each

@@ -32,6 +32,7 @@ func TestCheckDescriptors(t *testing.T) {
 		{19872, UDP, true, 20000, false},
 		{19873, UDP, false, 20000, true}, // the generator's too
 		{10000, TCP, true, 20000, true},  // a connection and a relay socket each
+		{10000, TLS, true, 20000, true},
 		{9000, TCP, true, 20000, false},
 		{60000, UDP, true, 0, false},
 	} {

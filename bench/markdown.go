@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -93,15 +94,37 @@ func (r *Report) writeNotes(b *strings.Builder) {
 	b.WriteString("\n## Scenarios and notes\n\n")
 	for _, s := range r.Results {
 		fmt.Fprintf(b, "- **%s**: %s (%s)\n", s.Scenario.Name, s.Scenario.About, s.Scenario)
+		for _, n := range s.notes() {
+			fmt.Fprintf(b, "  - %s: %s\n", strings.Join(n.servers, ", "), n.text)
+		}
 		for _, x := range s.Servers {
-			for _, n := range x.Summary.Notes {
-				fmt.Fprintf(b, "  - %s: %s\n", x.Server, n)
-			}
 			for _, n := range x.Failures {
 				fmt.Fprintf(b, "  - %s: a measurement failed: %s\n", x.Server, strings.ReplaceAll(n, "\n", " "))
 			}
 		}
 	}
+}
+
+// A note is what several servers have in common.
+type note struct {
+	text    string
+	servers []string
+}
+
+// notes are those of all servers, each once, in the order of their first server.
+func (s ScenarioResult) notes() []note {
+	var all []note
+	for _, x := range s.Servers {
+		for _, text := range x.Summary.Notes {
+			i := slices.IndexFunc(all, func(n note) bool { return n.text == text })
+			if i < 0 {
+				i = len(all)
+				all = append(all, note{text: text})
+			}
+			all[i].servers = append(all[i].servers, x.Server)
+		}
+	}
+	return all
 }
 
 func (r *Report) writeCommands(b *strings.Builder) {

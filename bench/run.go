@@ -52,6 +52,16 @@ func (r *Runner) Run(ctx context.Context, server Server, s Scenario) (run Run, e
 	if err != nil {
 		return run, err
 	}
+	j := Job{
+		Scenario: s, Server: place.Addr, Spread: true, Local: place.Peer,
+		Credentials: Credentials{Secret: place.Secret, Expires: time.Now().Add(time.Hour)},
+	}
+	if s.Transport == TLS {
+		if j.Roots, err = place.certify(time.Now()); err != nil {
+			return run, err
+		}
+		j.Server, j.ServerName = place.TLS, place.TLS.Addr().String()
+	}
 	run.Layout = NewLayout(netio.Processors(), s.Workers)
 	k, err := launch(ctx, server.Name, run.Layout.Server, func(ctx context.Context) (*exec.Cmd, error) {
 		return server.Command(ctx, place)
@@ -61,13 +71,10 @@ func (r *Runner) Run(ctx context.Context, server Server, s Scenario) (run Run, e
 	}
 	defer k.stop()
 	run.Command = commandLine(k.command.Args, dir)
-	if err := awaitServer(ctx, place.Addr, k.ended); err != nil {
+	if err := awaitServer(ctx, place.Addr, j.Server, k.ended); err != nil {
 		return run, k.failed(err)
 	}
-	j := Job{
-		Scenario: s, Server: place.Addr, ServerPIDs: []int{k.command.Process.Pid}, Spread: true, Local: place.Peer,
-		Credentials: Credentials{Secret: place.Secret, Expires: time.Now().Add(time.Hour)},
-	}
+	j.ServerPIDs = []int{k.command.Process.Pid}
 	run.Measurement, err = r.generate(ctx, j, run.Layout.Generator)
 	if err != nil {
 		return run, fmt.Errorf("%s, scenario %s: %w", server.Name, s.Name, err)
@@ -85,10 +92,11 @@ func commandLine(args []string, dir string) []string {
 	return shown
 }
 
-// Running is a server that somebody else runs, for Compare and Run; its processor time and memory are not seen.
-func Running(at netip.AddrPort, c Credentials) Server {
+// Running is a server that somebody else runs, for Compare and Run; its processor time and memory are not seen. Its certificate
+// has to be host's.
+func Running(at netip.AddrPort, host string, c Credentials) Server {
 	return Server{
-		Name: at.String(), running: at, login: c,
+		Name: at.String(), running: at, host: host, login: c,
 		Version: func(context.Context) (string, error) { return "not started here", nil },
 	}
 }
@@ -101,7 +109,7 @@ func (r *Runner) runAgainst(ctx context.Context, server Server, s Scenario) (run
 	}
 	run.Layout = Layout{Shared: server.running.Addr().IsLoopback()}
 	run.Measurement, err = r.generate(ctx, Job{
-		Scenario: s, Server: server.running, Spread: server.spread(), Local: local, Credentials: server.login, Release: true,
+		Scenario: s, Server: server.running, ServerName: server.host, Spread: server.spread(), Local: local, Credentials: server.login, Release: true,
 	}, nil)
 	if err != nil {
 		return run, fmt.Errorf("scenario %s: %w", s.Name, err)

@@ -13,6 +13,7 @@ type Transport string
 const (
 	UDP Transport = "udp"
 	TCP Transport = "tcp"
+	TLS Transport = "tls" // over TCP
 )
 
 // A Direction is which way packets are counted.
@@ -90,6 +91,9 @@ var Scenarios = []Scenario{
 		Name: "streams-1200", About: "10 TCP clients as fast as they go, large packets",
 		Purpose: Traffic, Transport: TCP, Flows: 10, Payload: 1200, Direction: Echo, Carrier: Channel, Window: 32, Workers: 1,
 	}, {
+		Name: "tls-1200", About: "the same over TLS",
+		Purpose: Traffic, Transport: TLS, Flows: 10, Payload: 1200, Direction: Echo, Carrier: Channel, Window: 32, Workers: 1,
+	}, {
 		Name: "set-up", About: "how fast allocations are made, each by a user of its own with authentication",
 		Purpose: Allocations, Transport: UDP, Flows: 8000, Payload: 160, Direction: Up, Carrier: Channel, Workers: 1,
 	}, {
@@ -119,7 +123,7 @@ func (s Scenario) Check() error {
 		}
 	}
 	need(slices.Contains([]Purpose{Traffic, Allocations}, s.Purpose), "no purpose %q", s.Purpose)
-	need(slices.Contains([]Transport{UDP, TCP}, s.Transport), "no transport %q, but udp, tcp", s.Transport)
+	need(slices.Contains([]Transport{UDP, TCP, TLS}, s.Transport), "no transport %q, but udp, tcp, tls", s.Transport)
 	need(slices.Contains([]Direction{Up, Down, Echo}, s.Direction), "no direction %q, but up, down, echo", s.Direction)
 	need(slices.Contains([]Carrier{Channel, Indication}, s.Carrier), "no carrier %q, but channel, indication", s.Carrier)
 	need(s.Transport == UDP || s.Direction == Echo, "streams are measured by echo alone")

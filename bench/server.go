@@ -21,6 +21,7 @@ type Server struct {
 	// Command makes the command that serves at a place; it may write files into the place's folder.
 	Command func(ctx context.Context, at Place) (*exec.Cmd, error)
 
+	host    string         // of the running one, as its certificate has it
 	running netip.AddrPort // in place of Command: one that somebody else runs
 	login   Credentials    // of the running one
 }
@@ -35,6 +36,8 @@ func (s Server) spread() bool {
 type Place struct {
 	Dir              string         // a folder of its own
 	Addr             netip.AddrPort // listens here, UDP and TCP
+	TLS              netip.AddrPort // and here, where a certificate is given
+	Cert, Key        string         // files in Dir; empty: no TLS
 	Relay            []netip.Addr   // makes relayed addresses of these
 	Peer             netip.Addr     // peers are here, where nobody else is, so that nobody else has a permission
 	MinPort, MaxPort uint16         // and of these ports
@@ -76,7 +79,8 @@ func newPlace(dir string, flows, workers int) (Place, error) {
 	p.MaxPort = p.MinPort + uint16(size) - 1
 	for range 100 {
 		p.Addr = netip.AddrPortFrom(p.Relay[0], uint16(firstServerPort+rand.IntN(lastServerPort-firstServerPort+1)))
-		if isFree(p.Addr) {
+		p.TLS = netip.AddrPortFrom(p.Addr.Addr(), p.Addr.Port()+1)
+		if isFree(p.Addr) && isFree(p.TLS) {
 			return p, nil
 		}
 	}
@@ -101,8 +105,8 @@ func isFree(a netip.AddrPort) bool {
 // startTimeout is how long a server may take to answer.
 const startTimeout = 15 * time.Second
 
-// awaitServer waits until the server answers a Binding request, and accepts connections.
-func awaitServer(ctx context.Context, server netip.AddrPort, ended <-chan struct{}) error {
+// awaitServer waits until the server answers a Binding request, and accepts connections at stream.
+func awaitServer(ctx context.Context, server, stream netip.AddrPort, ended <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(server))
@@ -117,7 +121,7 @@ func awaitServer(ctx context.Context, server netip.AddrPort, ended <-chan struct
 	defer pause.Stop()
 	for {
 		if _, err := conn.Write(b.Bytes()); err == nil && conn.SetReadDeadline(time.Now().Add(50*time.Millisecond)) == nil {
-			if n, err := conn.Read(answer); err == nil && stun.Classify(answer[:n]) == stun.KindSTUN && acceptsStreams(server) {
+			if n, err := conn.Read(answer); err == nil && stun.Classify(answer[:n]) == stun.KindSTUN && acceptsStreams(stream) {
 				return nil
 			}
 		}

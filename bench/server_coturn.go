@@ -40,7 +40,7 @@ func Coturn() (Server, error) {
 	}, nil
 }
 
-// coturnConfiguration is what coturn is told: the same as the others, no more logging, and no encryption.
+// coturnConfiguration is what coturn is told: the same as the others, no more logging, and no encryption but where it is measured.
 func coturnConfiguration(p Place) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "listening-ip=%s\nlistening-port=%d\n", p.Addr.Addr(), p.Addr.Port())
@@ -49,7 +49,12 @@ func coturnConfiguration(p Place) []byte {
 	}
 	fmt.Fprintf(&b, "min-port=%d\nmax-port=%d\nrelay-threads=%d\n", p.MinPort, p.MaxPort, p.Workers)
 	fmt.Fprintf(&b, "realm=%s\nuse-auth-secret\nstatic-auth-secret=%s\n", p.Realm, p.Secret)
-	fmt.Fprintf(&b, "allow-loopback-peers\nno-tls\nno-dtls\nno-cli\nno-stdout-log\nlog-file=%s\nsimple-log\n", os.DevNull)
+	fmt.Fprintf(&b, "allow-loopback-peers\nno-dtls\nno-cli\nno-stdout-log\nlog-file=%s\nsimple-log\n", os.DevNull)
+	if p.Cert != "" {
+		fmt.Fprintf(&b, "tls-listening-port=%d\ncert=%s\npkey=%s\n", p.TLS.Port(), p.Cert, p.Key)
+	} else {
+		b.WriteString("no-tls\n")
+	}
 	fmt.Fprintf(&b, "pidfile=%s\nuserdb=%s\n", filepath.Join(p.Dir, "turnserver.pid"), filepath.Join(p.Dir, "turndb"))
 	return []byte(b.String())
 }

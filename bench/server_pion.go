@@ -64,6 +64,9 @@ func Pion(ctx context.Context, source, dir string) (Server, error) {
 			}
 			c := exec.CommandContext(ctx, binary, "-listen", p.Addr.String(), "-relay", p.Relay[0].String(),
 				"-ports", fmt.Sprintf("%d-%d", p.MinPort, p.MaxPort), "-realm", p.Realm)
+			if p.Cert != "" {
+				c.Args = append(c.Args, "-tls", p.TLS.String(), "-cert", p.Cert, "-key", p.Key)
+			}
 			c.Env = append(os.Environ(), "PION_SECRET="+p.Secret, "GOMAXPROCS="+strconv.Itoa(p.Workers))
 			return c, nil
 		},

@@ -22,6 +22,10 @@ func TestConfigurations(t *testing.T) {
 	t.Parallel()
 	golden(t, "turnout.yaml", turnoutConfiguration(testPlace))
 	golden(t, "turnserver.conf", coturnConfiguration(testPlace))
+	secure := testPlace
+	secure.TLS, secure.Cert, secure.Key = netip.MustParseAddrPort("127.65.3.1:27002"), "DIR/cert.pem", "DIR/key.pem"
+	golden(t, "turnout-tls.yaml", turnoutConfiguration(secure))
+	golden(t, "turnserver-tls.conf", coturnConfiguration(secure))
 }
 
 func TestNewPlace(t *testing.T) {

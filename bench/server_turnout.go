@@ -44,9 +44,13 @@ func turnoutEnvironment(environ []string) []string {
 // turnoutConfiguration is what turnout is told. It is JSON, which is YAML too.
 func turnoutConfiguration(p Place) []byte {
 	type object = map[string]any
-	text, err := json.MarshalIndent(object{
+	listen := []string{"udp://" + p.Addr.String(), "tcp://" + p.Addr.String()}
+	if p.Cert != "" {
+		listen = append(listen, "tls://"+p.TLS.String())
+	}
+	configuration := object{
 		"realm":  p.Realm,
-		"listen": []string{"udp://" + p.Addr.String(), "tcp://" + p.Addr.String()},
+		"listen": listen,
 		"relay": object{
 			"addresses": p.Relay,
 			"ports":     fmt.Sprintf("%d-%d", p.MinPort, p.MaxPort),
@@ -54,7 +58,11 @@ func turnoutConfiguration(p Place) []byte {
 		},
 		"peers": object{"allow": []string{"127.0.0.0/8"}},
 		"auth":  object{"secrets": []object{{"id": "bench", "secret": p.Secret}}},
-	}, "", "  ")
+	}
+	if p.Cert != "" {
+		configuration["tls"] = object{"cert": p.Cert, "key": p.Key}
+	}
+	text, err := json.MarshalIndent(configuration, "", "  ")
 	if err != nil {
 		panic(err) // strings and numbers always encode
 	}

@@ -2,6 +2,8 @@ package bench
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +21,7 @@ import (
 // streamBuffer is what a stream reads at once.
 const streamBuffer = 64 << 10
 
-// A stream is one client on TCP, with a goroutine of its own: it reads whatever has come, checks it, and writes as
+// A stream is one client on TCP or TLS, with a goroutine of its own: it reads whatever has come, checks it, and writes as
 // many packets as have arrived.
 type stream struct {
 	handshake
@@ -37,8 +39,9 @@ type tally struct {
 	job     Job
 	pattern *pattern
 	start   time.Time
-	window  atomic.Bool // packets are counted
-	over    atomic.Bool // streams end, with their next read
+	roots   *x509.CertPool // nil: those of the system
+	window  atomic.Bool    // packets are counted
+	over    atomic.Bool    // streams end, with their next read
 
 	mu     sync.Mutex
 	result Flow // guarded by mu
@@ -46,11 +49,17 @@ type tally struct {
 
 func (t *tally) now() int64 { return int64(time.Since(t.start)) }
 
-// generateStreams runs a job over TCP.
+// generateStreams runs a job over TCP or TLS.
 func generateStreams(ctx context.Context, j Job, network netio.Network) (Measurement, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	t := &tally{job: j, pattern: newPattern(j.Seed), start: time.Now(), result: Flow{Latency: NewLatency()}}
+	if len(j.Roots) > 0 {
+		t.roots = x509.NewCertPool()
+		if !t.roots.AppendCertsFromPEM(j.Roots) {
+			return Measurement{}, errors.New("no certificate among the roots")
+		}
+	}
 	streams := make([]*stream, j.Scenario.Flows)
 	for i := range streams {
 		streams[i] = &stream{index: i, tally: t, in: make([]byte, streamBuffer)}
@@ -163,6 +172,9 @@ func (s *stream) connect(ctx context.Context, network netio.Network) error {
 		return err
 	}
 	s.conn = conn
+	if j.Scenario.Transport == TLS {
+		s.conn = tls.Client(conn, &tls.Config{ServerName: j.ServerName, RootCAs: s.tally.roots})
+	}
 	if err := s.conn.SetDeadline(time.Now().Add(maxTries * answerTimeout)); err != nil {
 		return err
 	}

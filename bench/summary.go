@@ -148,7 +148,7 @@ func notes(s Scenario, rounds []Run, sum Summary, cpus int) []string {
 	var ns []string
 	note := func(n int, text string) {
 		if n > 0 {
-			ns = append(ns, fmt.Sprintf("%s (%d of %d rounds)", text, n, len(rounds)))
+			ns = append(ns, fmt.Sprintf("%s (%d of %s)", text, n, plural(len(rounds), "round")))
 		}
 	}
 	note(idle, "the server had processor time to spare, so that the generator or other programs were the limit: compare CPU per packet, not packets per second")
@@ -159,7 +159,7 @@ func notes(s Scenario, rounds []Run, sum Summary, cpus int) []string {
 	note(serverDropped, "the server's sockets had no room for some packets")
 	note(shared, "server and generator shared a processor")
 	if sum.Corrupt > 0 {
-		ns = append(ns, fmt.Sprintf("%d packets arrived corrupt or at another client%s", sum.Corrupt, evidence(rounds)))
+		ns = append(ns, fmt.Sprintf("%s arrived corrupt or at another client%s", plural(int(sum.Corrupt), "packet"), evidence(rounds)))
 	}
 	return ns
 }

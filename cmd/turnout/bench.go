@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -64,7 +65,7 @@ func (a *app) benchCommand() *cobra.Command {
 	f.BoolVar(&r.quick, "quick", false, "one round of one second of every scenario, which fails if a packet is damaged or none arrives")
 	f.StringVar(&r.server, "server", "", "`host:port` of a relay that is running already")
 	f.BoolVar(&r.allowRemote, "allow-remote", false, "let --server be on another host: whoever runs it has to agree")
-	f.StringVar(&r.transport, "transport", "", "udp or tcp")
+	f.StringVar(&r.transport, "transport", "", "udp, tcp or tls")
 	f.StringVar(&r.direction, "direction", "", "up, down or echo")
 	f.StringVar(&r.carrier, "carrier", "", "channel or indication")
 	f.IntVar(&r.flows, "flows", 0, "allocations, each with one peer")
@@ -157,7 +158,11 @@ func (a *app) benchTarget(ctx context.Context, r *benchRequest) ([]bench.Server,
 	if c.Username == "" || c.Password == "" {
 		return nil, usage("--server needs credentials: set TURN_USERNAME and TURN_CREDENTIAL, as turnout credentials --format env prints them")
 	}
-	return []bench.Server{bench.Running(target, c)}, nil
+	host, _, err := net.SplitHostPort(r.server)
+	if err != nil {
+		return nil, err
+	}
+	return []bench.Server{bench.Running(target, host, c)}, nil
 }
 
 // chosen are the scenarios that the command names, as the flags change them.

@@ -60,16 +60,16 @@ func TestBenchUsage(t *testing.T) {
 	}
 }
 
-// TestBench measures a relay that it starts, over UDP and TCP.
+// TestBench measures a relay that it starts, over UDP, TCP and TLS.
 func TestBench(t *testing.T) {
 	t.Parallel()
 	a := newConsole(t)
-	args := "bench ten-flows streams-1200 --flows 2 --rounds 1 --duration 100ms --warmup 10ms --json"
+	args := "bench ten-flows streams-1200 tls-1200 --flows 2 --rounds 1 --duration 100ms --warmup 10ms --json"
 	if code := a.run(t.Context(), strings.Fields(args)); code != exitOK {
 		t.Fatalf("exit %d: %s", code, &a.err)
 	}
 	report := readReport(t, a)
-	if len(report.Results) != 2 || report.Rounds != 1 || !report.Delivered() || report.Corrupt() != 0 {
+	if len(report.Results) != 3 || report.Rounds != 1 || !report.Delivered() || report.Corrupt() != 0 {
 		t.Fatalf("the report is %s", &a.out)
 	}
 	for _, r := range report.Results {
@@ -78,7 +78,7 @@ func TestBench(t *testing.T) {
 			t.Errorf("%s: %+v", r.Scenario.Name, x)
 		}
 	}
-	if n := strings.Count(a.err.String(), "\n"); n != 5 || !strings.Contains(a.err.String(), "4 of 4: turnout, streams-1200") {
+	if n := strings.Count(a.err.String(), "\n"); n != 7 || !strings.Contains(a.err.String(), "6 of 6: turnout, tls-1200") {
 		t.Errorf("progress is told as %q", &a.err)
 	}
 }

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -22,13 +23,26 @@ func main() {
 	relay := flag.String("relay", "127.0.0.1", "address to relay from")
 	ports := flag.String("ports", "49152-65535", "relayed ports, lowest-highest")
 	realm := flag.String("realm", "pion", "realm")
+	secure := flag.String("tls", "", "address to listen on with TLS; none if absent")
+	cert := flag.String("cert", "", "its certificate, a file")
+	key := flag.String("key", "", "its key, a file")
 	version := flag.Bool("version", false, "print the version of pion/turn")
 	flag.Parse()
 	if *version {
 		fmt.Println(pionVersion())
 		return
 	}
-	server, err := serve(*listen, *relay, *ports, *realm, os.Getenv("PION_SECRET"))
+	var secured net.Listener
+	if *secure != "" {
+		pair, err := tls.LoadX509KeyPair(*cert, *key)
+		if err != nil {
+			log.Fatal(err)
+		}
+		if secured, err = tls.Listen("tcp4", *secure, &tls.Config{Certificates: []tls.Certificate{pair}}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	server, err := serve(*listen, *relay, *ports, *realm, os.Getenv("PION_SECRET"), secured)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -53,7 +67,8 @@ func pionVersion() string {
 	return "(unknown)"
 }
 
-func serve(listen, relay, ports, realm, secret string) (*turn.Server, error) {
+// serve listens on UDP and TCP, and on one more listener, unless it is nil.
+func serve(listen, relay, ports, realm, secret string, secured net.Listener) (*turn.Server, error) {
 	if secret == "" {
 		return nil, errors.New("PION_SECRET is not set")
 	}
@@ -72,10 +87,14 @@ func serve(listen, relay, ports, realm, secret string) (*turn.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	listeners := []turn.ListenerConfig{{Listener: tcp, RelayAddressGenerator: generator}}
+	if secured != nil {
+		listeners = append(listeners, turn.ListenerConfig{Listener: secured, RelayAddressGenerator: generator})
+	}
 	return turn.NewServer(turn.ServerConfig{
 		Realm:             realm,
 		AuthHandler:       turn.LongTermTURNRESTAuthHandler(secret, nil),
 		PacketConnConfigs: []turn.PacketConnConfig{{PacketConn: udp, RelayAddressGenerator: generator}},
-		ListenerConfigs:   []turn.ListenerConfig{{Listener: tcp, RelayAddressGenerator: generator}},
+		ListenerConfigs:   listeners,
 	})
 }

@@ -15,7 +15,7 @@ func TestServe(t *testing.T) {
 	}
 	address := reserved.LocalAddr().String()
 	reserved.Close()
-	server, err := serve(address, "127.0.0.1", "10000-20000", "realm", "north")
+	server, err := serve(address, "127.0.0.1", "10000-20000", "realm", "north", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestServe(t *testing.T) {
 
 func TestServeRefuses(t *testing.T) {
 	for name, args := range map[string][3]string{"no secret": {"127.0.0.1:0", "10000-20000", ""}, "no ports": {"127.0.0.1:0", "all", "north"}, "no address": {"here", "10000-20000", "north"}} {
-		if s, err := serve(args[0], "127.0.0.1", args[1], "realm", args[2]); err == nil {
+		if s, err := serve(args[0], "127.0.0.1", args[1], "realm", args[2], nil); err == nil {
 			s.Close()
 			t.Errorf("%s: it serves", name)
 		}

@@ -102,8 +102,8 @@ type dialogue struct {
 	out      *json.Decoder // ends when the child does
 }
 
-// converse starts a child and tells it what to do.
-func converse(ctx context.Context, name string, processors []int, what any, binary string, args ...string) (*dialogue, error) {
+// openDialogue starts a child and tells it what to do.
+func openDialogue(ctx context.Context, name string, processors []int, what any, binary string, args ...string) (*dialogue, error) {
 	text, err := json.Marshal(what)
 	if err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 func TestDialogue(t *testing.T) {
 	t.Parallel()
 	for range 50 {
-		d, err := converse(t.Context(), "echo", nil, map[string]int{"a": 7}, "sh", "-c", "head -n 1")
+		d, err := openDialogue(t.Context(), "echo", nil, map[string]int{"a": 7}, "sh", "-c", "head -n 1")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,7 +29,7 @@ func TestDialogue(t *testing.T) {
 // TestDialogueFails says what a process printed that does not answer.
 func TestDialogueFails(t *testing.T) {
 	t.Parallel()
-	d, err := converse(t.Context(), "mute", nil, 1, "sh", "-c", "read line; echo no words >&2; exit 3")
+	d, err := openDialogue(t.Context(), "mute", nil, 1, "sh", "-c", "read line; echo no words >&2; exit 3")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestDialogueFails(t *testing.T) {
 	if err := d.answer(new(int)); !errors.As(err, &exit) || exit.ExitCode() != 3 || !strings.Contains(err.Error(), "mute: ") || !strings.HasSuffix(err.Error(), "it printed: no words") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := converse(t.Context(), "nobody", nil, 1, "/does/not/exist"); err == nil {
+	if _, err := openDialogue(t.Context(), "nobody", nil, 1, "/does/not/exist"); err == nil {
 		t.Error("what does not exist was started")
 	}
 }

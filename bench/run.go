@@ -124,7 +124,7 @@ func (r *Runner) generate(ctx context.Context, j Job, processors []int) (m Measu
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done after %v", limit))
 	defer cancel()
 	if j.Scenario.Transport != UDP {
-		peer, err := converse(ctx, "peer", processors, PeerJob{j.Local}, r.Binary, "bench", "peer")
+		peer, err := openDialogue(ctx, "peer", processors, PeerJob{j.Local}, r.Binary, "bench", "peer")
 		if err != nil {
 			return m, err
 		}
@@ -135,7 +135,7 @@ func (r *Runner) generate(ctx context.Context, j Job, processors []int) (m Measu
 		}
 		j.Peer, j.PeerPID = at.Addr, peer.command.Process.Pid
 	}
-	d, err := converse(ctx, "generator", processors, j, r.Binary, "bench", "generate")
+	d, err := openDialogue(ctx, "generator", processors, j, r.Binary, "bench", "generate")
 	if err != nil {
 		return m, err
 	}

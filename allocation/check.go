@@ -30,7 +30,7 @@ func (t *Table) checkAllocations() error {
 		if a.id != makeID(t.worker, int(r-1), a.generation) || a.generation == 0 {
 			return fmt.Errorf("slot %d has ID %#x", r-1, uint64(a.id))
 		}
-		if t.byTuple[a.tuple] != r {
+		if t.byTuple.at(a.tuple) != r {
 			return fmt.Errorf("allocation %d is not found by its 5-tuple", r-1)
 		}
 		for i := range a.relayed {
@@ -44,9 +44,12 @@ func (t *Table) checkAllocations() error {
 			channels += int(a.relayed[i].channels.len)
 		}
 	}
+	if x := &t.byTuple; x.recent != 0 && x.refs[x.tuple.key()] != x.recent {
+		return fmt.Errorf("allocation %d is remembered by a 5-tuple it has not", x.recent-1)
+	}
 	switch {
-	case live != t.Len() || live != len(t.byTuple):
-		return fmt.Errorf("%d allocations, %d by the slab, %d by 5-tuple", live, t.Len(), len(t.byTuple))
+	case live != t.Len() || live != t.byTuple.len():
+		return fmt.Errorf("%d allocations, %d by the slab, %d by 5-tuple", live, t.Len(), t.byTuple.len())
 	case relayed != len(t.byRelayed):
 		return fmt.Errorf("%d relayed addresses, %d indexed", relayed, len(t.byRelayed))
 	case permissions != t.permissions.len():
@@ -69,7 +72,7 @@ func (t *Table) checkRelayed(a *Allocation, i int) error {
 		return fmt.Errorf("not found by its relayed address")
 	}
 	q := t.ports.pools[r.place.pool]
-	if q.family.index() != i || r.external != endpointOf(q.address.External, r.place.port) || r.bound != endpointOf(q.address.Bind, r.place.port) {
+	if q.family.index() != i || q.tcp != a.tcp || r.external != endpointOf(q.address.External, r.place.port) || r.bound != endpointOf(q.address.Bind, r.place.port) {
 		return fmt.Errorf("relayed address %v is not its place's", r.external.addrPort())
 	}
 	if !q.live.has(r.place.port) || t.ports.state(r.place) != portHeld {

@@ -9,8 +9,11 @@ import (
 func TestCheckFindsDamage(t *testing.T) {
 	t.Parallel()
 	for name, damage := range map[string]func(t *Table, a *Allocation, p *permission, c *channel){
-		"5-tuple not indexed":   func(t *Table, a *Allocation, _ *permission, _ *channel) { delete(t.byTuple, a.tuple) },
-		"5-tuple of nobody":     func(t *Table, _ *Allocation, _ *permission, _ *channel) { t.byTuple[tupleKey{}] = 1 },
+		"5-tuple not indexed": func(t *Table, a *Allocation, _ *permission, _ *channel) { t.byTuple.remove(a.tuple) },
+		"5-tuple of nobody":   func(t *Table, _ *Allocation, _ *permission, _ *channel) { t.byTuple.put(tupleKey{}, 1) },
+		"5-tuple remembered": func(t *Table, a *Allocation, _ *permission, _ *channel) {
+			t.byTuple.tuple, t.byTuple.recent = FiveTuple{}, a.ref()
+		},
 		"relayed not indexed":   func(t *Table, a *Allocation, _ *permission, _ *channel) { delete(t.byRelayed, a.relayed[0].place) },
 		"relayed of nobody":     func(t *Table, _ *Allocation, _ *permission, _ *channel) { t.byRelayed[place{}] = 1 },
 		"ID":                    func(_ *Table, a *Allocation, _ *permission, _ *channel) { a.id++ },

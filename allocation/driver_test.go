@@ -59,12 +59,13 @@ func newDriver(t testing.TB, bytes []byte) *driver {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ports.ServeTCP()
 	seed := [32]byte{byte(d.below(256))}
 	ports.entropy.read = rand.NewChaCha8(seed).Read
 	d.total = d.below(8)
 	d.now = []Time{1, -3600e9, 86400e9 * 365}[d.below(3)]
 	d.table = NewTable(Config{Worker: 5, Ports: ports, Ledger: NewLedger(d.total), MaxPermissions: 3, MaxChannels: 2})
-	d.model = &model{ports: ports, allocations: make(map[FiveTuple]*modelAllocation), reservations: make(map[[8]byte]modelReservation), refused: make(map[netip.AddrPort]Time)}
+	d.model = &model{ports: ports, allocations: make(map[FiveTuple]*modelAllocation), reservations: make(map[[8]byte]modelReservation), refused: make(map[modelPort]Time)}
 	return d
 }
 
@@ -124,8 +125,11 @@ func (d *driver) create(ft FiveTuple) {
 		Lifetime: Duration(d.below(3)) * 300 * Second, Prefer: netip.MustParseAddr("192.0.2.2"),
 	}
 	r.Subject = r.User + "+"
+	if d.below(4) == 0 {
+		r.TCP, r.EvenPort = true, false
+	}
 	r.ReserveNext = r.EvenPort && d.below(2) == 0 && !(r.IPv4 && r.IPv6)
-	if d.below(3) == 0 && !r.EvenPort {
+	if d.below(3) == 0 && !r.EvenPort && !r.TCP {
 		r.UseReservation = true
 		for _, token := range slices.SortedFunc(maps.Keys(d.model.reservations), func(a, b [8]byte) int { return slices.Compare(a[:], b[:]) }) {
 			if r.Reservation = token; d.below(2) == 0 {
@@ -165,7 +169,7 @@ func (d *driver) create(ft FiveTuple) {
 // adopt takes over the relayed address that the table has chosen, if it was free to choose it.
 func (d *driver) adopt(a *Allocation, m *modelAllocation, i int) {
 	at := a.Relayed(i == 1)
-	if d.model.taken(at, d.now) || (m.EvenPort && at.Port()%2 != 0) || at.Addr().Is6() != (i == 1) {
+	if d.model.taken(at, m.TCP, d.now) || (m.EvenPort && at.Port()%2 != 0) || at.Addr().Is6() != (i == 1) {
 		d.failf("relayed address %v is not to be had", at)
 	}
 	m.relayed[i] = at
@@ -179,7 +183,7 @@ func (d *driver) reserved(a *Allocation, m *modelAllocation) {
 	if ok {
 		at := m.relayed[index(m.IPv6)]
 		next := netip.AddrPortFrom(at.Addr(), at.Port()+1)
-		if d.model.taken(next, d.now) {
+		if d.model.taken(next, false, d.now) {
 			d.failf("reserved address %v is not to be had", next)
 		}
 		d.model.reservations[token] = modelReservation{m.Owner, next, d.now.add(ReservationHold)}
@@ -269,7 +273,7 @@ func (d *driver) rebind(a *Allocation, m *modelAllocation) {
 		want = ErrFamily
 	case m.UseReservation:
 		want = ErrReservation
-	case !d.model.hasPort(ipv6, m.EvenPort, pair, d.now):
+	case !d.model.hasPort(ipv6, m.TCP, m.EvenPort, pair, d.now):
 		want = ErrCapacity
 	}
 	err := d.table.Rebind(a, ipv6, d.now)
@@ -285,7 +289,7 @@ func (d *driver) rebind(a *Allocation, m *modelAllocation) {
 		return
 	}
 	m.relayed[index(ipv6)] = netip.AddrPort{}
-	d.model.refused[old] = d.now.add(PortRefusal)
+	d.model.refused[modelPort{old, m.TCP}] = d.now.add(PortRefusal)
 	delete(d.model.reservations, token)
 	d.adopt(a, m, index(ipv6))
 	if pair {

@@ -58,7 +58,7 @@ func (t *Table) Delete(a *Allocation) {
 		}
 		t.wheel.clear(familyNode(a, f))
 	}
-	delete(t.byTuple, a.tuple)
+	t.byTuple.remove(a.tuple)
 	t.ledger.release(a.user, a.subject)
 	*a = Allocation{generation: a.generation + 1} // the key too
 	t.allocations.give(n)

@@ -25,7 +25,11 @@ func (d *driver) compare() {
 			if a.Has(i == 1) != at.IsValid() || a.Relayed(i == 1) != at {
 				d.failf("%v: relayed address %v, want %v", ft, a.Relayed(i == 1), at)
 			}
-			if at.IsValid() && (d.table.LookupRelayed(at) != a || !d.model.ports.Live(at) || !d.model.ports.Live(a.Bound(i == 1)) || a.Expires(i == 1) != m.expires[i]) {
+			live, found := d.model.ports.Live, d.table.LookupRelayed(at) == a
+			if m.TCP {
+				live, found = d.model.ports.LiveTCP, !found && a.TCP()
+			}
+			if at.IsValid() && (!found || !live(at) || !live(a.Bound(i == 1)) || a.Expires(i == 1) != m.expires[i]) {
 				d.failf("%v: relayed address %v is not live", ft, at)
 			}
 		}
@@ -73,7 +77,7 @@ func (d *driver) finish() {
 	p := d.table.ports
 	p.Expire(d.now)
 	p.Expire(d.now.add(PortCooldown + ReservationHold))
-	if p.InUse() != 0 || d.table.Next() != 0 || len(d.table.ledger.index) != 0 {
+	if p.InUse() != 0 || p.InUseTCP() != 0 || d.table.Next() != 0 || len(d.table.ledger.index) != 0 {
 		d.failf("left behind: %d ports, %d names, next %d", p.InUse(), len(d.table.ledger.index), d.table.Next())
 	}
 	for _, q := range p.pools {

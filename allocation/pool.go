@@ -1,13 +1,15 @@
 package allocation
 
-// A pool is the ports of one relay address. What UDP allocations use of them is here; TCP relayed addresses (RFC 6062)
-// have port numbers of their own kind and would have a pool of their own.
+// A pool is the ports of one relay address and transport: UDP and TCP ports are separate number spaces.
 type pool struct {
 	// Immutable after newPool.
 	address  RelayAddress
 	number   uint16 // index in Ports
 	family   family
+	tcp      bool // ports of TCP allocations (RFC 6062)
 	min, max uint16
+
+	twin *pool // of a UDP pool: the same address's TCP ports, nil without; set by ServeTCP
 
 	// Read by everyone, written under Ports.mu.
 	live atomicBitmap

@@ -13,7 +13,7 @@ import (
 var notAttributes = map[string]bool{
 	"auth": true, "class": true, "tid": true, "user": true, "password": true, "realm": true,
 	"nonce": true, "userhash": true, "omit": true, "algorithm": true, "algorithms": true,
-	"integrity": true, "fingerprint": true, "tos": true,
+	"integrity": true, "fingerprint": true, "tos": true, "to": true,
 }
 
 // attributes adds those that a line names, in its order.
@@ -64,6 +64,14 @@ func (a *actor) attribute(b *stun.Builder, key, v string) {
 		b.Add(stun.AttributeType(number()), []byte("what?"))
 	case "attribute":
 		a.rawAttribute(b, v)
+	case "change":
+		b.AddChangeRequest(strings.Contains(v, "ip"), strings.Contains(v, "port"))
+	case "response-port":
+		b.AddResponsePort(uint16(number()))
+	case "padding":
+		b.Add(stun.AttrPadding, make([]byte, number()))
+	case "connection":
+		b.AddUint32(stun.AttrConnectionID, uint32(number()))
 	case "software":
 		b.AddString(stun.AttrSoftware, v)
 	default:

@@ -15,6 +15,7 @@ import (
 var verbs = map[string]stun.Method{
 	"binding": stun.MethodBinding, "allocate": stun.MethodAllocate, "refresh": stun.MethodRefresh,
 	"permission": stun.MethodCreatePermission, "bind": stun.MethodChannelBind,
+	"tcp-connect": stun.MethodConnect, "connection-bind": stun.MethodConnectionBind,
 }
 
 // request sends a request, after a challenge if the client has none yet.
@@ -79,7 +80,11 @@ func (a *actor) send(message []byte, l line) {
 		}
 		message[len(message)-1] ^= 1
 	}
-	a.write(message, a.server())
+	to := a.server()
+	if v, ok := l.values["to"]; ok {
+		to = a.script.address(v)
+	}
+	a.write(message, to)
 }
 
 // getChallenge learns realm and nonce as a client does, by a request without credentials.

@@ -26,16 +26,19 @@ import (
 // is a peer, else a client; a name with "tcp", "tls" or "dtls" connects by that, one with
 // "6" uses IPv6.
 type actor struct {
-	script *script
-	name   string
-	addr   netip.AddrPort
-	packet *netio.MemoryPacketConn
-	stream net.Conn
+	script   *script
+	name     string
+	addr     netip.AddrPort
+	packet   *netio.MemoryPacketConn
+	stream   net.Conn
+	listener net.Listener // a peer's with TCP
+	former   []net.Conn   // likewise, guarded by mu: connections before the last
 
 	mu      sync.Mutex
 	inbox   []arrival // what was not expected yet
 	closed  bool
 	paused  bool
+	data    []byte    // of a data connection, not expected yet
 	reading sync.Cond // on mu: paused has changed
 
 	held    []byte // a stream's, to be written by "release"
@@ -68,6 +71,10 @@ func newActor(s *script, name string, index int) *actor {
 	a.addr = netip.MustParseAddrPort(host + ":9000")
 	if at, ok := s.places[name]; ok {
 		a.addr = at
+	}
+	if a.isPeer() && strings.Contains(name, "tcp") {
+		a.listenTCP()
+		return a
 	}
 	var err error
 	switch a.transport() {
@@ -147,6 +154,10 @@ func (a *actor) readStream() {
 			break
 		}
 		a.arrived(arrival{bytes: frame, from: a.server()})
+		if isBound(frame) {
+			a.readData()
+			return
+		}
 	}
 	a.mu.Lock()
 	a.closed = true
@@ -203,10 +214,16 @@ func (a *actor) next() (arrival, bool) {
 }
 
 func (a *actor) close() {
+	if a.listener != nil {
+		a.listener.Close()
+	}
+	for _, conn := range a.former {
+		conn.Close()
+	}
 	if a.stream != nil {
 		a.stream.Close()
 		a.pause(false) // ends the reader
-	} else {
+	} else if a.packet != nil {
 		a.packet.Close()
 	}
 }
@@ -258,6 +275,8 @@ func (a *actor) do(l line) {
 	switch {
 	case l.verb == "expect":
 		a.expect(l)
+	case a.listener != nil:
+		a.doPeerTCP(l)
 	case a.isPeer() && l.verb == "send":
 		a.write([]byte(l.words[0]), a.script.address(l.values["to"]))
 	case l.verb == "opens": // its socket, which it did when it was named
@@ -300,13 +319,14 @@ func (a *actor) doStream(l line) bool {
 		}
 		synctest.Wait()
 	default:
-		return false
+		return a.doData(l)
 	}
 	return true
 }
 
 // become sets who the client is: "is user=bob password=builder algorithm=sha256",
-// or a derived credential: "is derived=bob ttl=1h".
+// or a derived credential: "is derived=bob ttl=1h"; or another client's, with what
+// it has learned: "is same-as=client2".
 func (a *actor) become(l line) {
 	a.script.t.Helper()
 	for k, v := range l.values {
@@ -328,6 +348,10 @@ func (a *actor) become(l line) {
 				a.fatalf("%v", err)
 			}
 			a.user, a.password = c.Username, c.Password
+		case "same-as":
+			b := a.script.actor(v)
+			a.user, a.password, a.algorithm = b.user, b.password, b.algorithm
+			a.realm, a.nonce, a.challenge = b.realm, b.nonce, b.challenge
 		case "ttl":
 		default:
 			a.fatalf("a client is no %s", k)

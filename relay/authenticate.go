@@ -23,7 +23,7 @@ func (r *request) authenticate() error {
 	if !ok {
 		return errBadRequest
 	}
-	nonceErr := r.nonces.Check(&r.nonceState, nonce, r.from.tuple.Client, r.wall)
+	nonceErr := r.checkNonce(nonce)
 	r.nonceValid = nonceErr == nil
 	realm, ok := r.msg.Attribute(stun.AttrRealm)
 	if !ok || !r.msg.Has(stun.AttrUsername) && !r.msg.Has(stun.AttrUserhash) {
@@ -44,6 +44,19 @@ func (r *request) authenticate() error {
 	}
 	r.authenticated = true
 	return nil
+}
+
+// checkNonce checks that a nonce is of this client. That of a ConnectionBind may
+// be of its control connection: RFC 6062 §4.3 wants the same credentials there.
+func (r *request) checkNonce(nonce []byte) error {
+	err := r.nonces.Check(&r.nonceState, nonce, r.from.tuple.Client, r.wall)
+	if err == nil {
+		return nil
+	}
+	if c := r.pending(); c != nil {
+		return r.nonces.Check(&r.nonceState, nonce, c.control, r.wall)
+	}
+	return err
 }
 
 // algorithm is the password algorithm that a request names, and decides how its
@@ -89,15 +102,14 @@ func (r *request) findUsername() bool {
 }
 
 // verify finds the key that the request is signed with: for the owner of an
-// allocation the key it was made with, so that a long call survives the end of
-// its credential (auth.expiry: allocate), else the verifier's.
+// allocation, or of the one whose connection is to be bound, the key it was made
+// with, so that a long call survives the end of its credential (auth.expiry:
+// allocate), else the verifier's.
 func (r *request) verify(algorithm auth.Algorithm) error {
-	if a := r.allocation; a != nil && a.Owner() == r.owner && !r.strictly() {
-		if len(a.Key()) == keyLength(algorithm) && r.CheckIntegrity(a.Key()) == nil {
-			// A copy: the answer to a Refresh is signed after the allocation is gone.
-			r.verified = auth.Verified{Key: append(r.keySpace[:0], a.Key()...)}
-			return nil
-		}
+	if key := r.knownKey(); len(key) == keyLength(algorithm) && !r.strictly() && r.CheckIntegrity(key) == nil {
+		// A copy: the answer to a Refresh is signed after the allocation is gone.
+		r.verified = auth.Verified{Key: append(r.keySpace[:0], key...)}
+		return nil
 	}
 	v, err := r.verifier.Verify(&r.verifierState, r, r.username, algorithm, r.wall)
 	if err != nil {
@@ -105,6 +117,17 @@ func (r *request) verify(algorithm auth.Algorithm) error {
 		return errUnauthenticated
 	}
 	r.verified = v
+	return nil
+}
+
+// knownKey is the key that the user's allocation was made with, nil without one.
+func (r *request) knownKey() []byte {
+	if a := r.allocation; a != nil && a.Owner() == r.owner {
+		return a.Key()
+	}
+	if c := r.pending(); c != nil && c.owner == r.owner {
+		return c.key
+	}
 	return nil
 }
 

@@ -1,13 +1,15 @@
 package relay
 
 import (
+	"net/netip"
+
 	"turnout/allocation"
 	"turnout/stun"
 )
 
 // serveClient serves one message from a client: a datagram, or a frame of a stream.
 func (w *worker) serveClient(b []byte, tos uint8, from *origin) {
-	defer w.recovered(from.tuple, b)
+	defer w.recovered(from, nil, b)
 	if d := w.fromClient(b, tos, from); d != notDropped {
 		w.counters.drop(d)
 	}
@@ -50,18 +52,30 @@ func (w *worker) message(b []byte, tos uint8, from *origin) Drop {
 // answer serves a request and queues the response.
 func (w *worker) answer(m stun.Message, from *origin) Drop {
 	h := serving(m.Method())
-	if h == nil {
+	if h == nil || w.connections == nil && (h == &methodConnect || h == &methodConnectionBind) {
 		return DropMethod
 	}
 	rq := &w.request
 	rq.begin(m, from, &w.state, w.now, w.wall)
-	code, err := rq.answer(h, &w.builder, w.arena.space(answerSize))
-	if err != nil {
+	size := answerSize
+	if from.vantage != nil {
+		size += maxPadding
+	}
+	code, err := rq.answer(h, &w.builder, w.arena.space(size))
+	switch err {
+	case nil:
+	case errLater:
+		return notDropped
+	default:
 		return DropUnauthenticatedBudget
 	}
 	w.counters.add(requestCounter(m.Method(), code), 1)
 	response := w.builder.Bytes()
 	w.arena.keep(len(response))
+	if v := rq.sendFrom; v != nil { // RFC 5780 §6.1
+		from.socket = w.listeners[v.listener]
+		from.tuple.Client = netip.AddrPortFrom(from.tuple.Client.Addr(), rq.sendTo)
+	}
 	return w.toOrigin(from, response, nil, 0, 0, 0)
 }
 
@@ -93,6 +107,9 @@ func (w *worker) sendIndication(m stun.Message, tos uint8, from *origin) Drop {
 	a := w.table.Lookup(from.tuple)
 	if a == nil {
 		return DropNoAllocation
+	}
+	if a.TCP() {
+		return DropTCPAllocation
 	}
 	if w.unknown = m.UnknownRequired(w.unknown[:0], w.known); len(w.unknown) > 0 {
 		return DropUnknownRequired

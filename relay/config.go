@@ -31,6 +31,12 @@ const (
 	ExpiryHard                   // the allocation is ended
 )
 
+// A PortRange is ports from Min to Max, both included.
+type PortRange struct{ Min, Max uint16 }
+
+// Has says whether a port is in the range.
+func (r PortRange) Has(port uint16) bool { return r.Min <= port && port <= r.Max }
+
 // A Config describes a Server. Zero fields are defaults; Realm, Listeners, RelayAddresses and Verifier are required.
 type Config struct {
 	// Realm is what clients are told to hash their password with. RFC 8489 §14.9.
@@ -43,8 +49,11 @@ type Config struct {
 	PortMin, PortMax uint16
 	// Workers is how many threads serve. If zero, one per CPU; never more than the network can use.
 	Workers int
-	// Batch is how many datagrams a worker holds at a time. If zero, 64.
+	// Batch is how many reads a worker holds at a time: datagrams, or with GRO datagrams that arrived together. If zero, 64.
 	Batch int
+	// GSO and GRO switch the kernel's ways to send and receive many datagrams at once. If zero, they are used where the
+	// network has them; New fails where one is on that it does not have.
+	GSO, GRO netio.Switch
 
 	// DefaultLifetime is an allocation's time to expiry where the client asks for no longer one. If zero, 10 minutes.
 	DefaultLifetime time.Duration
@@ -55,6 +64,19 @@ type Config struct {
 
 	// LegacyChannels admits the channel numbers 0x5000 to 0x7FFF of RFC 5766, which older clients pick.
 	LegacyChannels bool
+
+	// NoTCP refuses TCP allocations, which relay TCP connections (RFC 6062).
+	NoTCP bool
+	// TCPPorts are the peers' ports that clients may connect to by TCP. If empty, 1024 to 65535.
+	TCPPorts []PortRange
+	// MaxConnections bounds the connections to peers of one TCP allocation. If zero, 64. Each takes two descriptors, and
+	// up to four more while it moves data.
+	MaxConnections int
+
+	// Discovery are the second addresses of NAT discovery (RFC 5780), one of a family at most. A family without one has
+	// none. Where its sockets cannot be opened, there is a warning in the log and none either. The first address is that of
+	// the family's first UDP listener, told to clients as RelayAddresses say.
+	Discovery []DiscoveryAddress
 
 	// Verifier knows whose credentials are good.
 	Verifier *auth.Verifier
@@ -95,8 +117,9 @@ type Config struct {
 	Network netio.Network
 	// ListenStream opens the listeners of every transport but UDP. Its listeners accept connections that are ready
 	// for TURN: handshakes are done, and the addresses, which have a method AddrPort, are the client's and the one it
-	// reached. A connection of [allocation.DTLS] reads and writes one message at a time (RFC 7350). If nil, there is
-	// only TCP, by Network.
+	// reached. A connection with a method WriteMessages(b []byte, ends []int) error is given messages to write, which
+	// end at those places of b; one of [allocation.DTLS] needs it, and reads one message at a time (RFC 7350). If nil,
+	// there is only TCP, by Network.
 	ListenStream func(n netio.Network, l Listener) (net.Listener, error)
 	// Logger takes what an operator should read. If nil, slog.Default.
 	Logger *slog.Logger
@@ -109,6 +132,10 @@ func (c Config) withDefaults() Config {
 	c.Batch = cmp.Or(c.Batch, 64)
 	c.DefaultLifetime = cmp.Or(c.DefaultLifetime, 10*time.Minute)
 	c.MaxLifetime = cmp.Or(c.MaxLifetime, time.Hour)
+	if len(c.TCPPorts) == 0 {
+		c.TCPPorts = []PortRange{{1024, 65535}}
+	}
+	c.MaxConnections = cmp.Or(c.MaxConnections, 64)
 	c.NonceLifetime = cmp.Or(c.NonceLifetime, time.Hour)
 	c.UnauthenticatedRate = cmp.Or(c.UnauthenticatedRate, 100)
 	c.UnauthenticatedBurst = cmp.Or(c.UnauthenticatedBurst, 1000)

@@ -24,9 +24,12 @@ const (
 	errUnsupportedTransport = refusal(stun.CodeUnsupportedTransport)
 	errPeerFamilyMismatch   = refusal(stun.CodePeerAddressFamilyMismatch)
 	errInsufficientCapacity = refusal(stun.CodeInsufficientCapacity)
+	errConnectionExists     = refusal(stun.CodeConnectionAlreadyExists)
 
 	// errBudget is answered with nothing: the source's budget of unauthenticated answers is used up.
 	errBudget = refusal(0)
+	// errLater is answered in a later round.
+	errLater = refusal(1)
 )
 
 // codes maps the errors of other packages to STUN codes.

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"net/netip"
 	"strconv"
@@ -69,6 +70,17 @@ func (a *actor) expectAttribute(m stun.Message, l line, key, v string) {
 	case "info":
 		_, _, info, _ := m.ICMP()
 		a.bind(key, v, strconv.Itoa(int(info)))
+	case "origin":
+		a.expectPlainAddr(m, l, key, stun.AttrResponseOrigin)
+	case "other":
+		a.expectPlainAddr(m, l, key, stun.AttrOtherAddress)
+	case "mapped-plain":
+		a.expectPlainAddr(m, l, key, stun.AttrMappedAddress)
+	case "padding":
+		a.bind(key, v, strconv.Itoa(len(text(stun.AttrPadding))))
+	case "at":
+	case "connection":
+		a.bind(key, v, strconv.FormatUint(uint64(binary.BigEndian.Uint32([]byte(text(stun.AttrConnectionID)))), 10))
 	case "has", "lacks":
 		a.expectPresence(m, key, v)
 	case "tos":
@@ -98,6 +110,16 @@ func (a *actor) familyError(m stun.Message) string {
 func (a *actor) expectAddr(m stun.Message, l line, key string, t stun.AttributeType) {
 	a.script.t.Helper()
 	got, err := m.XORAddrPort(t)
+	if err != nil {
+		a.fatalf("%v: %v", t, err)
+	}
+	a.bindAddr(key, l, got)
+}
+
+// expectPlainAddr is expectAddr for addresses that are sent as they are.
+func (a *actor) expectPlainAddr(m stun.Message, l line, key string, t stun.AttributeType) {
+	a.script.t.Helper()
+	got, err := m.AddrPort(t)
 	if err != nil {
 		a.fatalf("%v: %v", t, err)
 	}

@@ -56,8 +56,8 @@ func allocationRequest(rq *request) (allocation.Request, error) {
 	if err != nil {
 		return r, errBadRequest
 	}
-	if allocation.Transport(transport) != allocation.UDP {
-		return r, errUnsupportedTransport
+	if r.TCP, err = requestedTCP(rq, allocation.Transport(transport)); err != nil {
+		return r, err
 	}
 	if err := requestedPort(rq, &r); err != nil {
 		return r, err
@@ -73,6 +73,19 @@ func allocationRequest(rq *request) (allocation.Request, error) {
 	}
 	r.Lifetime = rq.lifetime(rq.now, r.Expires)
 	return r, nil
+}
+
+// requestedTCP says whether a TCP allocation is asked for. RFC 6062 §5.1.
+func requestedTCP(rq *request, t allocation.Transport) (bool, error) {
+	switch {
+	case t == allocation.UDP:
+		return false, nil
+	case t != allocation.TCP || rq.connections == nil:
+		return false, errUnsupportedTransport
+	case !rq.from.byTCP(), rq.msg.Has(stun.AttrDontFragment), rq.msg.Has(stun.AttrEvenPort), rq.msg.Has(stun.AttrReservationToken):
+		return false, errBadRequest
+	}
+	return true, nil
 }
 
 // requestedPort reads EVEN-PORT and RESERVATION-TOKEN.

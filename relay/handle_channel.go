@@ -14,6 +14,9 @@ func handleChannelBind(rq *request, _ *stun.Builder) error {
 	if a == nil {
 		return errAllocationMismatch
 	}
+	if a.TCP() {
+		return errBadRequest // channels carry data, and a control connection does not: RFC 6062 §3
+	}
 	n, peer, err := channelBindAttributes(rq)
 	if err != nil {
 		return err

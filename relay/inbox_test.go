@@ -38,3 +38,18 @@ func TestInbox(t *testing.T) {
 		t.Error("a closed inbox took a post")
 	}
 }
+
+// What is posted to a worker that ends is done all the same: a post may bring a
+// connection that somebody has to close. Later posts are refused.
+func TestPostsToAnEndingWorkerAreServed(t *testing.T) {
+	t.Parallel()
+	w := newBench(t).w
+	served := false
+	if !w.inbox.put(post{do: func(*worker) { served = true }}) {
+		t.Fatal("a post to a worker was refused")
+	}
+	w.finish()
+	if !served || w.inbox.put(post{do: func(*worker) {}}) {
+		t.Errorf("served %v, or another one taken after the end", served)
+	}
+}

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"net"
 	"net/netip"
 
 	"turnout/allocation"
@@ -14,6 +15,8 @@ type origin struct {
 	socket netio.Socket // nil for a stream
 	local  netip.Addr   // source of answers on a wildcard socket; zero elsewhere
 	stream *stream      // nil for UDP
+
+	vantage *vantage // of NAT discovery, nil without it
 }
 
 // A link joins an allocation to its sockets: the client's origin and a relay
@@ -23,8 +26,16 @@ type link struct {
 	live    bool
 	origin  origin
 	relays  [2]netio.Socket // by family index
+	peers   [2]net.Listener // of a TCP allocation, in their place
 	icmp    allocation.Time // arrival time of the ICMP rate limit
 	started int64           // unix seconds, for the line logged at the end
+
+	connections map[netip.AddrPort]*connection // of a TCP allocation, by peer; some may have ended just now
+}
+
+// byTCP says whether a message came by TCP, or TLS over it.
+func (o *origin) byTCP() bool {
+	return o.tuple.Transport == allocation.TCP || o.tuple.Transport == allocation.TLS
 }
 
 // family is the index of an address family in a link.

@@ -22,11 +22,11 @@ func maxPayload(a netip.Addr) int {
 }
 
 // servePeer serves one datagram that arrived at a relayed address.
-func (w *worker) servePeer(a *allocation.Allocation, p netio.Packet) {
-	defer w.recovered(a.FiveTuple(), nil)
+func (w *worker) servePeer(a *allocation.Allocation, p *netio.Packet) {
+	defer w.recovered(nil, a, nil)
 	from := p.Addr
 	if len(w.nat) > 0 {
-		from = w.external(from)
+		from = w.external(from, w.ports.Live)
 	}
 	if d := w.fromPeer(a, from, p.Payload, p.TOS); d != notDropped {
 		w.counters.drop(d)
@@ -40,7 +40,7 @@ func (w *worker) fromPeer(a *allocation.Allocation, from netip.AddrPort, payload
 	if !permitted {
 		return DropPeerNoPermission
 	}
-	if restricted && !w.policy.Allowed(from) {
+	if restricted && !w.policy.AllowedUDP(from, &w.verdict) {
 		return DropPeerSource
 	}
 	w.counters.traffic(counterFromPeers, len(payload))
@@ -104,7 +104,7 @@ func (w *worker) toPeer(a *allocation.Allocation, peer netip.AddrPort, payload [
 		return DropTooLarge
 	}
 	own := w.policy.isOwn(peer.Addr())
-	if (own || peer.Port() == 0) && !w.policy.Allowed(peer) {
+	if (own || peer.Port() == 0) && !w.policy.AllowedUDP(peer, &w.verdict) {
 		return DropPeerDenied
 	}
 	w.counters.traffic(counterFromClients, len(payload))

@@ -32,6 +32,11 @@ type request struct {
 
 	failure error // why verification failed
 
+	// Where the response to a Binding of NAT discovery goes: from another socket,
+	// to another port. sendFrom is nil for every other one.
+	sendFrom *vantage
+	sendTo   uint16
+
 	*state
 }
 
@@ -55,6 +60,10 @@ func serving(m stun.Method) *method {
 		return &methodCreatePermission
 	case stun.MethodChannelBind:
 		return &methodChannelBind
+	case stun.MethodConnect:
+		return &methodConnect
+	case stun.MethodConnectionBind:
+		return &methodConnectionBind
 	}
 	return nil
 }
@@ -65,6 +74,8 @@ var (
 	methodRefresh          = method{true, handleRefresh}
 	methodCreatePermission = method{true, handleCreatePermission}
 	methodChannelBind      = method{true, handleChannelBind}
+	methodConnect          = method{true, handleConnect}
+	methodConnectionBind   = method{true, handleConnectionBind}
 )
 
 // begin makes r the request m.
@@ -73,13 +84,17 @@ func (r *request) begin(m stun.Message, from *origin, s *state, now allocation.T
 }
 
 // answer runs a request through its method and builds the response at the end of
-// dst. errBudget says that there is to be none; every other outcome is a response,
+// dst. errBudget says that there is to be none, errLater that it will follow; every
+// other outcome is a response,
 // whose code (0 for success) is returned.
 func (r *request) answer(h *method, rs *stun.Builder, dst []byte) (stun.Code, error) {
 	err := r.check(h)
 	if err == nil {
 		rs.Reset(dst, stun.NewMessageType(r.msg.Method(), stun.ClassSuccess), r.msg.TransactionID())
 		err = h.serve(r, rs)
+	}
+	if err == errLater {
+		return 0, err
 	}
 	if !r.authenticated && !r.nonceValid && r.from.stream == nil &&
 		!r.budget.spend(r.from.tuple.Client.Addr(), r.now) {
@@ -114,7 +129,11 @@ func (r *request) check(h *method) error {
 			return errWrongCredentials
 		}
 	}
-	if r.unknown = r.msg.UnknownRequired(r.unknown[:0], r.known); len(r.unknown) > 0 {
+	known := r.known
+	if h == &methodBinding && r.from.vantage != nil {
+		known |= discoveryAttributes
+	}
+	if r.unknown = r.msg.UnknownRequired(r.unknown[:0], known); len(r.unknown) > 0 {
 		return errUnknownAttribute
 	}
 	return nil

@@ -142,6 +142,24 @@ func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string)
 		c.PeersDeny = prefixes(strings.Split(value, ",")...)
 	case "no-dont-fragment":
 		c.Network = fragmenting{s.network}
+	case "discovery":
+		for _, a := range strings.Split(value, ",") {
+			bind, external, _ := strings.Cut(a, "=")
+			at := DiscoveryAddress{Bind: netip.MustParseAddrPort(bind)}
+			if external != "" {
+				at.External = netip.MustParseAddr(external)
+			}
+			c.Discovery = append(c.Discovery, at)
+		}
+	case "no-tcp":
+		c.NoTCP = true
+	case "tcp-ports":
+		for _, r := range strings.Split(value, ",") {
+			low, high := portRange(r)
+			c.TCPPorts = append(c.TCPPorts, PortRange{low, high})
+		}
+	case "connections":
+		c.MaxConnections = number()
 	case "secured":
 		s.listenSecurely(c)
 	case "sockets":
@@ -170,6 +188,9 @@ func (s *script) readConfig(config map[string]string, l line) {
 func (s *script) stop() {
 	synctest.Wait()
 	for _, a := range s.actors {
+		if len(a.data) > 0 && !s.t.Failed() {
+			s.t.Errorf("%s: data %.60q was not expected by %s", s.where, a.data, a.name)
+		}
 		if p, ok := a.next(); ok && !s.t.Failed() {
 			s.t.Errorf("%s: %s was not expected by %s", s.where, describe(p.bytes), a.name)
 		}
@@ -177,8 +198,12 @@ func (s *script) stop() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
+	began := time.Now()
 	_ = s.server.Shutdown(ctx)
 	synctest.Wait()
+	if took := time.Since(began); took > 0 {
+		s.t.Errorf("%s: the server took %v to end", s.where, took)
+	}
 	if open := s.network.Open(); len(open) > 0 {
 		s.t.Errorf("%s: still open at the end: %v", s.where, open)
 	}

@@ -23,7 +23,8 @@ type Server struct {
 	settings
 	network   netio.Network
 	workers   []*worker
-	listeners []Listener // ports filled in
+	listeners []Listener    // ports filled in
+	udp       []udpListener // by the workers' index of their sockets; those of NAT discovery too
 	streams   []streamListener
 	ended     chan endedAllocation
 
@@ -65,6 +66,9 @@ func New(c Config) (*Server, error) {
 	}
 	// Listening ports may have been chosen just now, and are closed to peers.
 	c.Listeners = s.listeners
+	for _, u := range s.udp {
+		c.Listeners = append(c.Listeners, Listener{allocation.UDP, u.addr})
+	}
 	s.policy = newPolicy(c, s.ports)
 	return s, nil
 }
@@ -95,6 +99,11 @@ func (s *Server) configure(c Config) error {
 	s.ledger = allocation.NewLedger(c.TotalAllocations)
 	s.budget = newBudget(c.UnauthenticatedRate, c.UnauthenticatedBurst)
 	s.log = c.Logger
+	if !c.NoTCP {
+		ports.ServeTCP()
+		s.connections, s.maxConnections = newConnections(), c.MaxConnections
+		s.known |= stun.NewAttributeSet(stun.AttrConnectionID)
+	}
 	for _, r := range c.RelayAddresses {
 		if r.External.IsValid() && r.External != r.Bind {
 			s.nat = append(s.nat, r)
@@ -129,6 +138,7 @@ func (s *Server) listen(c Config) error {
 		}
 		s.workers = append(s.workers, w)
 	}
+	s.workers[0].logShortcuts()
 	for _, l := range c.Listeners {
 		var err error
 		if l.Transport == allocation.UDP {
@@ -141,11 +151,17 @@ func (s *Server) listen(c Config) error {
 		}
 		s.listeners = append(s.listeners, l)
 	}
+	if err := s.listenDiscovery(c); err != nil {
+		return err
+	}
+	for _, u := range s.udp {
+		s.vantages = append(s.vantages, u.vantage)
+	}
 	return nil
 }
 
 func (s *Server) newWorker(i int, c Config, start time.Time) (*worker, error) {
-	poller, err := c.Network.NewPoller(netio.PollerConfig{Slots: c.Batch})
+	poller, err := c.Network.NewPoller(netio.PollerConfig{Slots: c.Batch, GSO: c.GSO, GRO: c.GRO})
 	if err != nil {
 		return nil, fmt.Errorf("worker %d: %w", i, err)
 	}
@@ -160,6 +176,8 @@ func (s *Server) newWorker(i int, c Config, start time.Time) (*worker, error) {
 	w.settings = &s.settings
 	w.sockets = w
 	w.onEnded = w.expired
+	w.noteShortcuts()
+	w.counters.publish(netio.Counts{})
 	w.table = allocation.NewTable(allocation.Config{
 		Worker: i, Ports: s.ports, Ledger: s.ledger,
 		MaxPermissions: c.MaxPermissions, MaxChannels: c.MaxChannels,
@@ -173,14 +191,21 @@ func (s *Server) listenUDP(addr netip.AddrPort) (netip.AddrPort, error) {
 	if err != nil {
 		return addr, err
 	}
+	return group[0].Local(), s.watch(group)
+}
+
+// watch gives each worker its socket of a group.
+func (s *Server) watch(group []netio.Socket) error {
+	addr := group[0].Local()
+	s.udp = append(s.udp, udpListener{addr: addr})
 	for i, socket := range group {
 		w := s.workers[i]
 		w.listeners = append(w.listeners, socket)
 		if err := w.poller.Add(socket, listenerEvent|uint64(len(w.listeners)-1)); err != nil {
-			return addr, fmt.Errorf("watch udp %s: %w", addr, err)
+			return fmt.Errorf("watch udp %s: %w", addr, err)
 		}
 	}
-	return group[0].Local(), nil
+	return nil
 }
 
 // Addrs are the listening addresses, ports filled in.
@@ -219,6 +244,9 @@ func (s *Server) Serve(ctx context.Context) error {
 		<-w.done
 	}
 	s.tasks.Wait()
+	if s.connections != nil {
+		s.connections.tasks.Wait()
+	}
 	close(s.ended)
 	<-logged
 	close(s.closed)
@@ -272,6 +300,7 @@ func (s *Server) Stats() Stats {
 	st := Stats{
 		Allocations: s.ledger.Total(),
 		PortsInUse:  s.ports.InUse(), Ports: s.ports.Size(),
+		TCPPortsInUse: s.ports.InUseTCP(), TCPPorts: s.ports.SizeTCP(),
 		Streams: int(s.open.Load()), Draining: s.draining.Load(),
 	}
 	for _, w := range s.workers {
@@ -279,6 +308,9 @@ func (s *Server) Stats() Stats {
 			st.counts[i] += w.counters.published[i].Load()
 		}
 	}
-	st.fill()
+	st.fill(len(s.workers))
+	if s.connections != nil {
+		s.connections.stats(&st)
+	}
 	return st
 }

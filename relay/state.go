@@ -31,10 +31,16 @@ type settings struct {
 	ports    *allocation.Ports
 	ledger   *allocation.Ledger
 	budget   *budget
+	vantages []*vantage // by listener, nil without NAT discovery
+
+	connections    *connections // of TCP allocations; nil where there are none
+	maxConnections int
+
 	nat      []allocation.RelayAddress // those with an external address of their own
 	log      *slog.Logger
-	draining atomic.Bool   // no new allocations
-	unlogged atomic.Uint64 // lines the log could not take
+	draining atomic.Bool    // no new allocations
+	unlogged atomic.Uint64  // lines the log could not take
+	refused  [2]atomic.Bool // GSO, GRO: the log has told that the kernel refused it
 }
 
 // A state is what handlers work on: one worker's, owned by it.
@@ -63,6 +69,11 @@ type opener interface {
 	established(a *allocation.Allocation, from *origin)
 	// closeFamily ends one family of a dual allocation, end the allocation.
 	closeFamily(a *allocation.Allocation, ipv6 bool)
+	// connected says whether a TCP allocation has a connection to peer, is being
+	// connected or waits for its client.
+	connected(a *allocation.Allocation, peer netip.AddrPort) bool
+	// connect begins to connect to a peer: errLater, or errInsufficientCapacity.
+	connect(a *allocation.Allocation, peer netip.AddrPort, rq *request) error
 	end(a *allocation.Allocation, why EndReason)
 }
 

@@ -17,12 +17,18 @@ type Stats struct {
 	FromClients, ToPeers, FromPeers, ToClients Traffic
 
 	PortsInUse, Ports int
-	Streams           int // open client connections
-	Panics            uint64
-	Draining          bool
+	// TCP allocations' ports, and their connections to peers: dialled, waiting for their client, and bound.
+	TCPPortsInUse, TCPPorts, PeerConnections int
+	Streams                                  int // open client connections
+	Panics                                   uint64
+	Draining                                 bool
 
 	// What the kernel was asked for: datagrams per call is the batch size reached.
 	RecvCalls, RecvDatagrams, SendCalls, SendDatagrams uint64
+	// Messages of several datagrams, and the datagrams in them: segments per message is how well a shortcut works.
+	GSOMessages, GSOSegments, GROMessages, GROSegments uint64
+	// GSO and GRO say whether every worker uses the shortcut now.
+	GSO, GRO bool
 
 	counts [numCounters]uint64
 }
@@ -40,7 +46,10 @@ const (
 	counterFromPeers       = counterToPeers + 2
 	counterToClients       = counterFromPeers + 2
 	counterRecvCalls       = counterToClients + 2
-	numCounters            = counterRecvCalls + 4
+	counterGSOMessages     = counterRecvCalls + 4
+	counterGSO             = counterGSOMessages + 4 // 1 while the worker uses it
+	counterGRO             = counterGSO + 1         // likewise
+	numCounters            = counterGRO + 1
 )
 
 // methods are those of which requests are counted, with their names in metrics.
@@ -53,6 +62,8 @@ var methods = [...]struct {
 	{stun.MethodRefresh, "refresh"},
 	{stun.MethodCreatePermission, "create_permission"},
 	{stun.MethodChannelBind, "channel_bind"},
+	{stun.MethodConnect, "connect"},
+	{stun.MethodConnectionBind, "connection_bind"},
 }
 
 // transports are those between clients and server.
@@ -73,8 +84,8 @@ var outcomes = [...]stun.Code{
 	0, stun.CodeTryAlternate, stun.CodeBadRequest, stun.CodeUnauthenticated, stun.CodeForbidden,
 	stun.CodeUnknownAttribute, stun.CodeAllocationMismatch, stun.CodeStaleNonce,
 	stun.CodeAddressFamilyNotSupported, stun.CodeWrongCredentials, stun.CodeUnsupportedTransport,
-	stun.CodePeerAddressFamilyMismatch, stun.CodeAllocationQuotaReached, stun.CodeServerError,
-	stun.CodeInsufficientCapacity,
+	stun.CodePeerAddressFamilyMismatch, stun.CodeConnectionAlreadyExists, stun.CodeConnectionTimeoutOrFailure,
+	stun.CodeAllocationQuotaReached, stun.CodeServerError, stun.CodeInsufficientCapacity,
 }
 
 func requestCounter(m stun.Method, c stun.Code) int {
@@ -143,8 +154,8 @@ func (s Stats) EachRequest(yield func(method string, code int, n uint64)) {
 // Requests is how many requests of a method were answered with a code, 0 for success.
 func (s Stats) Requests(m stun.Method, c stun.Code) uint64 { return s.counts[requestCounter(m, c)] }
 
-// fill sets the fields that come from the counters.
-func (s *Stats) fill() {
+// fill sets the fields that come from the counters of so many workers.
+func (s *Stats) fill(workers int) {
 	s.AllocationsBy = map[allocation.Transport]int{}
 	for i, t := range transports {
 		created, ended := s.counts[counterCreated+i], s.counts[counterEnded+i]
@@ -157,4 +168,8 @@ func (s *Stats) fill() {
 	s.FromPeers, s.ToClients = traffic(counterFromPeers), traffic(counterToClients)
 	s.RecvCalls, s.RecvDatagrams = s.counts[counterRecvCalls], s.counts[counterRecvCalls+1]
 	s.SendCalls, s.SendDatagrams = s.counts[counterRecvCalls+2], s.counts[counterRecvCalls+3]
+	s.GSOMessages, s.GSOSegments = s.counts[counterGSOMessages], s.counts[counterGSOMessages+1]
+	s.GROMessages, s.GROSegments = s.counts[counterGSOMessages+2], s.counts[counterGSOMessages+3]
+	s.GSO = s.counts[counterGSO] == uint64(workers)
+	s.GRO = s.counts[counterGRO] == uint64(workers)
 }

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"encoding/binary"
 	"errors"
 	"net"
 	"sync"
@@ -26,12 +27,15 @@ const (
 
 // A stream is one client connection: a reading goroutine that posts whole frames
 // to the worker and reads on when they are served, which is the backpressure; and
-// a writing goroutine behind a queue bounded in bytes and time.
+// a writing goroutine behind a queue bounded in bytes and time. Once a
+// ConnectionBind has succeeded on it the two carry its data, each one way, and the
+// worker has nothing more to do with it (RFC 6062).
 type stream struct {
 	// immutable
 	conn      net.Conn
 	tuple     allocation.FiveTuple
-	datagrams bool // DTLS: each read and each write is one message
+	datagrams bool          // DTLS: each read is one message, and each write
+	messages  messageWriter // conn, if it writes messages
 	worker    *worker
 	resend    post // hands over what was queued while the writer was busy
 
@@ -43,6 +47,11 @@ type stream struct {
 	resumed   chan struct{} // the posted frames are served
 	gone      chan struct{} // closed when reading has ended
 
+	// Owned by the worker; the reader, and the writer behind it, may look once the
+	// frames it posted are served.
+	bound *connection // what it is the client's end of, nil while it carries frames
+	last  *chunk      // of a bound stream: the response to the ConnectionBind
+
 	// owned by the worker
 	pending *chunk // queued and not yet handed to the writer
 	dirty   bool   // in worker.written
@@ -52,15 +61,16 @@ type stream struct {
 // A chunk is what a round queued for a stream: frames end to end.
 type chunk struct {
 	frames []byte
-	ends   []int           // of each frame, where every message is written by itself
+	ends   []int           // of each frame, for a messageWriter
 	queued allocation.Time // when the first was
 }
 
 var chunks = sync.Pool{New: func() any { return new(chunk) }}
 
 func newStream(conn net.Conn, ft allocation.FiveTuple, w *worker) *stream {
+	messages, _ := conn.(messageWriter)
 	s := &stream{
-		conn: conn, tuple: ft, datagrams: ft.Transport == allocation.DTLS, worker: w,
+		conn: conn, tuple: ft, datagrams: ft.Transport == allocation.DTLS, messages: messages, worker: w,
 		handed:  make(chan *chunk, 4),
 		resumed: make(chan struct{}, 1),
 		gone:    make(chan struct{}),
@@ -69,22 +79,32 @@ func newStream(conn net.Conn, ft allocation.FiveTuple, w *worker) *stream {
 	return s
 }
 
-// runReader reads until the connection ends or carries something else than STUN
-// and ChannelData, then has the worker end its allocation.
+// runReader reads frames until the connection ends, then has the worker end its
+// allocation; or until it is bound, and then data.
 func (s *stream) runReader() {
-	defer s.hangUp()
-	if !s.patient() {
-		return
-	}
-	if s.datagrams {
-		s.readMessages()
-	} else {
-		s.readFrames()
+	early := s.read()
+	s.hangUp()
+	if s.bound != nil {
+		s.bound.carryUp(s.conn, early)
 	}
 }
 
-// readFrames reads a stream of bytes.
-func (s *stream) readFrames() {
+// read reads until the connection ends, carries something else than STUN and
+// ChannelData, or is bound.
+func (s *stream) read() (early []byte) {
+	if !s.patient() {
+		return nil
+	}
+	if s.datagrams {
+		s.readMessages()
+		return nil
+	}
+	return s.readFrames()
+}
+
+// readFrames reads a stream of bytes; once the connection is bound it returns what
+// came behind the request for that.
+func (s *stream) readFrames() (early []byte) {
 	buf, have, begun := make([]byte, streamBuffer), 0, false
 	for {
 		n, err := s.conn.Read(buf[have:])
@@ -93,19 +113,23 @@ func (s *stream) readFrames() {
 		if !begun && have > 0 && stun.Classify(buf[:have]) != stun.KindSTUN {
 			whole, framing = 0, errNotBegun
 		}
-		if whole > 0 {
+		for whole > 0 {
 			begun = true
 			if !s.serve(buf[:whole]) {
-				return
+				return nil
 			}
 			have = copy(buf, buf[whole:have])
+			if s.bound != nil {
+				return buf[:have]
+			}
+			whole, next, framing = wholeFrames(buf[:have])
 		}
 		switch {
 		case framing != nil:
 			s.worker.inbox.put(post{do: func(w *worker) { w.counters.drop(DropStreamFraming) }})
-			return
+			return nil
 		case err != nil && !s.bears(err):
-			return
+			return nil
 		}
 		if next > len(buf) {
 			buf = append(make([]byte, 0, next), buf[:have]...)[:next]
@@ -147,6 +171,9 @@ func (s *stream) serve(frames []byte) bool {
 		return false
 	}
 	<-s.resumed
+	if s.bound != nil {
+		return s.conn.SetReadDeadline(time.Time{}) == nil
+	}
 	return s.allocated.Load() || s.patient()
 }
 
@@ -154,7 +181,8 @@ func (s *stream) serve(frames []byte) bool {
 func (s *stream) resume() { s.resumed <- struct{}{} }
 
 // wholeFrames is how many bytes of b are whole frames, and how long the first
-// one that is not will be (0 if that is not known yet).
+// one that is not will be (0 if that is not known yet). A ConnectionBind is the last
+// of them: what follows it may be data.
 func wholeFrames(b []byte) (whole, next int, err error) {
 	for {
 		rest := b[whole:]
@@ -169,8 +197,13 @@ func wholeFrames(b []byte) (whole, next int, err error) {
 			return whole, n, nil
 		}
 		whole += n
+		if binary.BigEndian.Uint16(rest) == connectionBindRequest {
+			return whole, 0, nil
+		}
 	}
 }
+
+const connectionBindRequest = uint16(stun.MethodConnectionBind) // RFC 8489 §5: a request has no class bits
 
 // hangUp ends the stream from the reader's side: the writer writes what it was
 // handed and closes the connection. The allocation's end is posted first, so that
@@ -185,26 +218,40 @@ func (s *stream) hangUp() {
 	close(s.gone)
 }
 
-// runWriter writes what the worker hands over.
+// runWriter writes what the worker hands over; then, on a bound stream, what the
+// peer sends.
 func (s *stream) runWriter() {
 	defer s.conn.Close()
+	ok := s.writeHanded()
+	switch {
+	case s.bound == nil:
+	case ok && s.last != nil && s.write(s.last) && s.conn.SetWriteDeadline(time.Time{}) == nil:
+		s.bound.carryDown(s.conn)
+	default:
+		s.bound.abandon()
+	}
+}
+
+// writeHanded writes until the reader has gone and everything is written; false
+// if something could not be.
+func (s *stream) writeHanded() bool {
 	for {
 		select {
 		case c := <-s.handed:
 			if !s.write(c) {
 				s.conn.Close() // ends the reader too
 				<-s.gone
-				return
+				return false
 			}
 		case <-s.gone:
 			for {
 				select {
 				case c := <-s.handed:
 					if !s.write(c) {
-						return
+						return false
 					}
 				default:
-					return
+					return true
 				}
 			}
 		}
@@ -227,20 +274,18 @@ func (s *stream) write(c *chunk) bool {
 	return err == nil
 }
 
-// writeFrames writes a chunk in one go, or each of its messages by itself.
+// A messageWriter is a connection that puts each message into a record of its own.
+type messageWriter interface {
+	WriteMessages(b []byte, ends []int) error
+}
+
+// writeFrames writes a chunk in one go.
 func (s *stream) writeFrames(c *chunk) error {
-	if !s.datagrams {
-		_, err := s.conn.Write(c.frames)
-		return err
+	if s.messages != nil {
+		return s.messages.WriteMessages(c.frames, c.ends)
 	}
-	begin := 0
-	for _, end := range c.ends {
-		if _, err := s.conn.Write(c.frames[begin:end]); err != nil {
-			return err
-		}
-		begin = end
-	}
-	return nil
+	_, err := s.conn.Write(c.frames)
+	return err
 }
 
 // queue appends one frame to what this round sends. Called by the worker.
@@ -273,7 +318,7 @@ func (s *stream) queue(w *worker, header, payload []byte, padding int) Drop {
 	c.frames = append(c.frames, header...)
 	c.frames = append(c.frames, payload...)
 	c.frames = append(c.frames, zeros[:padding]...)
-	if s.datagrams {
+	if s.messages != nil {
 		c.ends = append(c.ends, len(c.frames))
 	}
 	if !s.dirty {
@@ -289,6 +334,11 @@ func (s *stream) handOver(*worker) {
 	s.dirty = false
 	c := s.pending
 	if c == nil || len(c.frames) == 0 || s.ended {
+		return
+	}
+	if s.bound != nil { // the writer takes it when the reader has gone
+		s.queued.Add(int64(len(c.frames)))
+		s.last, s.pending = c, nil
 		return
 	}
 	s.queued.Add(int64(len(c.frames)))

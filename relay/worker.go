@@ -13,9 +13,12 @@ import (
 )
 
 const (
-	listenerBatch = 64 // datagrams read of a ready listener in a round
-	relayBatch    = 32 // and of a ready relay socket
+	listenerBatch = 64 // slots filled from a ready listener in a round
+	relayBatch    = 32 // and from a ready relay socket
 	inboxBatch    = 64 // posts served in a round
+	// outsBatch datagrams are sent before more is read: they and their headers are in
+	// the processor's caches still, and the first of them has waited long enough.
+	outsBatch = 512
 )
 
 // A worker is a single-threaded TURN server: it owns its clients' allocations,
@@ -34,22 +37,24 @@ type worker struct {
 
 	// owned by the worker
 	state
-	now     allocation.Time // read once a round
-	wall    time.Time
-	tidied  allocation.Time // when the ports were last looked through
-	links   []link          // by the allocation's index
-	arena   arena
-	outs    []netio.Out
-	sent    []delivery // beside outs: what each one was
-	closing []netio.Socket
-	readers []*stream // their frames are done with at the end of the round
-	written []*stream // with data queued in this round
-	builder stun.Builder
-	request request
-	origin  origin // of the datagram being served
-	random  *rand.ChaCha8
-	stop    bool
-	onEnded func(a *allocation.Allocation, ipv4, ipv6 bool)
+	now       allocation.Time // read once a round
+	wall      time.Time
+	tidied    allocation.Time // when the ports were last looked through
+	links     []link          // by the allocation's index
+	arena     arena
+	outs      []netio.Out
+	sent      []delivery // beside outs: what each one was
+	closing   []netio.Socket
+	readers   []*stream // their frames are done with at the end of the round
+	written   []*stream // with data queued in this round
+	builder   stun.Builder
+	request   request
+	origin    origin // of the datagram being served
+	verdict   verdict
+	random    *rand.ChaCha8
+	stop      bool
+	shortcuts netio.Shortcuts // as noted last
+	onEnded   func(a *allocation.Allocation, ipv4, ipv6 bool)
 }
 
 // A delivery remembers what a queued datagram was counted as, to take it back if
@@ -113,7 +118,7 @@ func (w *worker) serveEvent(e netio.Event) {
 		return // the inbox is looked into every round
 	}
 	if e.ID&listenerEvent != 0 {
-		w.serveListener(w.listeners[e.ID&^listenerEvent])
+		w.serveListener(int(e.ID &^ listenerEvent))
 		return
 	}
 	index, ipv6, generation := splitRelayEvent(e.ID)
@@ -134,7 +139,8 @@ func (w *worker) serveEvent(e netio.Event) {
 }
 
 // serveListener reads one batch of what clients sent.
-func (w *worker) serveListener(s netio.Socket) {
+func (w *worker) serveListener(index int) {
+	s, at := w.listeners[index], w.vantages[index]
 	packets, err := w.receive(s, listenerBatch)
 	if err != nil {
 		// It would stay readable for ever. Others go on.
@@ -142,13 +148,14 @@ func (w *worker) serveListener(s netio.Socket) {
 		_ = w.poller.Remove(s)
 		return
 	}
-	for _, packet := range packets {
-		from := &w.origin
+	bound := s.Local()
+	for i := range packets {
+		packet, from := &packets[i], &w.origin
 		*from = origin{
 			tuple:  allocation.FiveTuple{Client: packet.Addr, Server: packet.Local, Transport: allocation.UDP},
-			socket: s,
+			socket: s, vantage: at,
 		}
-		if packet.Local != s.Local() {
+		if packet.Local != bound {
 			from.local = packet.Local.Addr()
 		}
 		w.serveClient(packet.Payload, packet.TOS, from)
@@ -164,18 +171,18 @@ func (w *worker) serveRelay(a *allocation.Allocation, s netio.Socket) {
 		w.end(a, EndSocketBroken)
 		return
 	}
-	for _, packet := range packets {
+	for i := range packets {
 		if w.links[id.Index()].id != id {
 			return // a panic has ended it
 		}
-		w.servePeer(a, packet)
+		w.servePeer(a, &packets[i])
 	}
 }
 
-// receive reads a batch; when the slots are full it ends the round's first half
-// to free them.
+// receive reads a batch; when the slots are full, or much is to be sent, it ends
+// the round's first half.
 func (w *worker) receive(s netio.Socket, n int) ([]netio.Packet, error) {
-	if w.poller.Room() == 0 {
+	if w.poller.Room() == 0 || len(w.outs) >= outsBatch {
 		w.flush()
 	}
 	return w.poller.Recv(s, n)
@@ -217,6 +224,7 @@ func (w *worker) endRound() {
 		w.closing[i] = nil
 	}
 	w.closing = w.closing[:0]
+	w.noteShortcuts()
 	w.counters.publish(w.poller.Counts())
 }
 
@@ -247,8 +255,9 @@ func (w *worker) flush() {
 var panicsOn = false
 
 // recovered survives a panic in a handler: the datagram is dropped, its
-// allocation ended, and stack and message type logged without payload.
-func (w *worker) recovered(ft allocation.FiveTuple, payload []byte) {
+// allocation ended (a, or where that is nil the one of the client from), and stack
+// and message type logged without payload.
+func (w *worker) recovered(from *origin, a *allocation.Allocation, payload []byte) {
 	v := recover()
 	if v == nil {
 		return
@@ -263,7 +272,10 @@ func (w *worker) recovered(ft allocation.FiveTuple, payload []byte) {
 		kind = m.Method().String()
 	}
 	w.log.Error("a handler panicked", "message", kind, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-	if a := w.table.Lookup(ft); a != nil {
+	if a == nil {
+		a = w.table.Lookup(from.tuple)
+	}
+	if a != nil && a.ID() != 0 { // the handler may have ended it before
 		w.end(a, EndPanicked)
 	}
 }
@@ -275,7 +287,10 @@ func (w *worker) finish() {
 	}
 	w.endRound()
 	for _, p := range w.inbox.close() {
-		if p.stream != nil && p.frames != nil {
+		switch {
+		case p.do != nil: // it may bring a connection that somebody has to close
+			p.do(w)
+		case p.stream != nil && p.frames != nil:
 			p.stream.resume()
 		}
 	}

@@ -283,18 +283,22 @@ func TestRelayConfig(t *testing.T) {
 	network := netio.Network(new(fakeNetwork))
 	c.parts.portable = func() netio.Network { return network }
 	text := `realm: turnout.example
-listen: [udp://0.0.0.0:3478, "tcp://[2001:db8::1]:3479"]
+listen: [udp://0.0.0.0:3478, "tcp://[2001:db8::1]:3479", "udp://[2001:db8::1]:3479"]
 relay:
   addresses: [{bind: 10.0.0.4, external: 203.0.113.7}]
   ports: 50000-50001
   batch: 3
+  gso: off
+  gro: auto
   lifetime: {default: 11m, max: 2h, total: 3h}
   channels: rfc5766
+  tcp: {enabled: false, ports: [443, 1024-2000]}
   network: portable
+nat-discovery: {alternate: {bind: "[2001:db8::2]:3480", external: "2001:db8::3"}}
 peers: {allow: [10.0.0.0/8], deny: [10.1.0.0/16]}
 auth: {secrets: [{id: new, secret: a-secret-of-some-length}, {id: old, secret: another-secret-of-some-length}], users: {alice: wonderland}, expiry: hard}
 quota: {user: {allocations: 5}, total: {allocations: 6}}
-limits: {permissions: 7, channels: 8, unauthenticated: {rate: 9, burst: 10}, backlog: {bytes: 70000, time: 12ms}}
+limits: {permissions: 7, channels: 8, connections: 13, unauthenticated: {rate: 9, burst: 10}, backlog: {bytes: 70000, time: 12ms}}
 log: {level: error}
 `
 	if code := c.serving(t, "--config", file(t, text))(); code != exitOK {
@@ -304,11 +308,14 @@ log: {level: error}
 	want := relay.Config{
 		Realm: "turnout.example",
 		Listeners: []relay.Listener{{Transport: allocation.UDP, Addr: netip.MustParseAddrPort("0.0.0.0:3478")},
-			{Transport: allocation.TCP, Addr: netip.MustParseAddrPort("[2001:db8::1]:3479")}},
+			{Transport: allocation.TCP, Addr: netip.MustParseAddrPort("[2001:db8::1]:3479")},
+			{Transport: allocation.UDP, Addr: netip.MustParseAddrPort("[2001:db8::1]:3479")}},
 		RelayAddresses: []allocation.RelayAddress{{Bind: netip.MustParseAddr("10.0.0.4"), External: netip.MustParseAddr("203.0.113.7")}},
-		PortMin:        50000, PortMax: 50001, Batch: 3,
+		PortMin:        50000, PortMax: 50001, Batch: 3, GSO: netio.SwitchOff,
 		DefaultLifetime: 11 * time.Minute, MaxLifetime: 2 * time.Hour, TotalLifetime: 3 * time.Hour,
 		LegacyChannels: true, Expiry: relay.ExpiryHard,
+		Discovery: []relay.DiscoveryAddress{{Bind: netip.MustParseAddrPort("[2001:db8::2]:3480"), External: netip.MustParseAddr("2001:db8::3")}},
+		NoTCP:     true, TCPPorts: []relay.PortRange{{Min: 443, Max: 443}, {Min: 1024, Max: 2000}}, MaxConnections: 13,
 		PeersAllow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, PeersDeny: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")},
 		HostAddresses:   []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback(), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("10.0.0.4"), netip.MustParseAddr("203.0.113.7")},
 		UserAllocations: 5, TotalAllocations: 6, MaxPermissions: 7, MaxChannels: 8,

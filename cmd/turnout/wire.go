@@ -113,6 +113,8 @@ var schemes = map[string]allocation.Transport{"udp": allocation.UDP, "tcp": allo
 
 var expiries = map[string]relay.Expiry{"allocate": relay.ExpiryAllocate, "refresh": relay.ExpiryRefresh, "hard": relay.ExpiryHard}
 
+var switches = map[string]netio.Switch{"auto": netio.SwitchAuto, "on": netio.SwitchOn, "off": netio.SwitchOff}
+
 // relayConfig is the configuration in the relay's words. Host are this host's addresses, own the ones turnout listens on besides.
 func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.RelayAddress, host []netip.Addr, own []netip.AddrPort, logger *slog.Logger) relay.Config {
 	listen := listeners(l, host)
@@ -128,10 +130,16 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 		PortMax:              l.Relay.Ports.Max,
 		Workers:              l.Relay.Workers,
 		Batch:                l.Relay.Batch,
+		GSO:                  switches[l.Relay.GSO],
+		GRO:                  switches[l.Relay.GRO],
 		DefaultLifetime:      time.Duration(l.Relay.Lifetime.Default),
 		MaxLifetime:          time.Duration(l.Relay.Lifetime.Max),
 		TotalLifetime:        time.Duration(l.Relay.Lifetime.Total),
 		LegacyChannels:       l.Relay.Channels == "rfc5766",
+		NoTCP:                l.Relay.TCP.Enabled == "false",
+		TCPPorts:             peerPorts(l.Relay.TCP.Ports),
+		MaxConnections:       l.Limits.Connections,
+		Discovery:            discovery(l.NATDiscovery.Alternate),
 		Verifier:             t.verifier,
 		Expiry:               expiries[l.Auth.Expiry],
 		PeersAllow:           prefixes(l.Peers.Allow),
@@ -152,6 +160,22 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 		c.Network = a.parts.portable()
 	}
 	return c
+}
+
+func discovery(alternates []config.DiscoveryAddress) []relay.DiscoveryAddress {
+	var all []relay.DiscoveryAddress
+	for _, a := range alternates {
+		all = append(all, relay.DiscoveryAddress{Bind: a.Bind.AddrPort, External: a.External.Addr})
+	}
+	return all
+}
+
+func peerPorts(ports []config.PeerPorts) []relay.PortRange {
+	var all []relay.PortRange
+	for _, p := range ports {
+		all = append(all, relay.PortRange{Min: p.Min, Max: p.Max})
+	}
+	return all
 }
 
 func prefixes(blocks []config.Prefix) []netip.Prefix {

@@ -32,6 +32,9 @@ type Config struct {
 	// How data is relayed.
 	Relay Relay `key:"relay"`
 
+	// Answers to clients that explore the NAT before them (RFC 5780).
+	NATDiscovery NATDiscovery `key:"nat-discovery"`
+
 	// Which peers may be reached. Loopback, private and other addresses that are not global unicast, this host's own
 	// and cloud metadata services are denied unless allowed here. The most specific entry wins, deny on a tie.
 	Peers Peers `key:"peers"`
@@ -106,15 +109,37 @@ type Relay struct {
 	// Datagrams a worker holds at a time: more carries a higher load, less takes less memory. Needs a restart.
 	Batch int `key:"batch" default:"64" min:"1" max:"1024"`
 
+	// Send datagrams of one length to one destination through the kernel together (UDP_SEGMENT): several times cheaper for video and
+	// files. auto does so where the kernel has it and is not known to corrupt them (Linux 7.0 to 7.1.4), on refuses to start
+	// without it and trusts every kernel, off is the way around a kernel's or network card's fault. Needs a restart.
+	GSO string `key:"gso" default:"auto" oneof:"auto|on|off"`
+
+	// Receive datagrams of one sender from the kernel together (UDP_GRO), likewise. Needs a restart.
+	GRO string `key:"gro" default:"auto" oneof:"auto|on|off"`
+
 	// How long allocations live (RFC 8656 §7.2).
 	Lifetime Lifetime `key:"lifetime"`
 
 	// Channel numbers that clients may bind: rfc8656 is 0x4000 to 0x4FFF, rfc5766 is 0x4000 to 0x7FFF, for old clients. Needs a restart.
 	Channels string `key:"channels" default:"rfc8656" oneof:"rfc8656|rfc5766"`
 
+	// Relaying of TCP connections (RFC 6062), for clients that reach turnout by TCP or TLS.
+	TCP TCPRelay `key:"tcp"`
+
 	// System interface for packets: auto is the fastest this system has, portable works everywhere with one worker and is the way
 	// around a kernel's fault. Needs a restart.
 	Network string `key:"network" default:"auto" oneof:"auto|portable"`
+}
+
+// A TCPRelay says whether and where clients may open TCP connections.
+type TCPRelay struct {
+	// Whether TCP connections are relayed at all: for whoever holds a credential, turnout is a TCP proxy then. Open relay.ports
+	// in the firewall for TCP too. Needs a restart.
+	Enabled string `key:"enabled" default:"true" oneof:"true|false"`
+
+	// Ports of peers that clients may connect to: ranges and single ports. What listens below 1024 is rarely a client's peer.
+	// Connections that peers open to a relayed address may come from any port. Needs a restart.
+	Ports []PeerPorts `key:"ports" default:"[1024-65535]" shape:"a list of ports and ranges, as [443, 1024-65535]"`
 }
 
 // A Lifetime bounds how long allocations live.
@@ -127,6 +152,15 @@ type Lifetime struct {
 
 	// The age at which an allocation is refreshed no more. If zero, it can be refreshed for ever. Needs a restart.
 	Total Duration `key:"total" default:"0"`
+}
+
+// A NATDiscovery says from where else clients are answered.
+type NATDiscovery struct {
+	// Second address and port of this host, which both differ from those of the first udp listener of the family, at most one of
+	// each family; {bind: "10.0.0.5:3479", external: 203.0.113.8} behind a 1:1 NAT. UDP sockets are opened on both addresses with
+	// both ports: open them in the firewall. The listener must be on one address. If absent, requests that need it are refused.
+	// Needs a restart.
+	Alternate []DiscoveryAddress `key:"alternate" default:"[]" shape:"an address:port or {bind, external}, or a list of one per family"`
 }
 
 // Peers says which peers may be reached.
@@ -183,6 +217,9 @@ type Limits struct {
 
 	// Channels of one allocation. Needs a restart.
 	Channels int `key:"channels" default:"1024" min:"1" max:"16384"`
+
+	// TCP connections to peers of one allocation (RFC 6062). Each takes up to six file descriptors. Needs a restart.
+	Connections int `key:"connections" default:"64" min:"1" max:"4096"`
 
 	// Answers to requests that carry no valid nonce, over UDP: a forged source address makes them an attack on somebody else.
 	Unauthenticated Unauthenticated `key:"unauthenticated"`

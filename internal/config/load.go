@@ -187,7 +187,17 @@ func (l *loader) stateFolder() {
 func (l *loader) defaults() {
 	for _, f := range schema {
 		text := f.tag.Get("default")
-		if v := l.root().FieldByIndex(f.index); text != "" && v.IsZero() && v.Kind() != reflect.Slice && v.Kind() != reflect.Map {
+		v := l.root().FieldByIndex(f.index)
+		switch {
+		case text == "" || v.Kind() == reflect.Map:
+		case v.Kind() == reflect.Slice:
+			if items := strings.Trim(text, "[]"); items != "" && v.Len() == 0 {
+				for i, item := range strings.Split(items, ", ") {
+					v.Set(reflect.Append(v, reflect.Zero(v.Type().Elem())))
+					l.decoder.fill(v.Index(i), f.tag, item)
+				}
+			}
+		case v.IsZero():
 			l.decoder.fill(v, f.tag, text)
 		}
 	}

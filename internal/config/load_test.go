@@ -48,11 +48,12 @@ func TestDefaults(t *testing.T) {
 		Realm:  "turnout",
 		Listen: []Listener{{"udp", netip.MustParseAddrPort("127.0.0.1:3478")}},
 		Relay: Relay{
-			Ports: PortRange{49152, 65535}, Batch: 64, Channels: "rfc8656", Network: "auto",
+			Ports: PortRange{49152, 65535}, Batch: 64, GSO: "auto", GRO: "auto", Channels: "rfc8656", Network: "auto",
+			TCP:      TCPRelay{Enabled: "true", Ports: []PeerPorts{{PortRange{1024, 65535}}}},
 			Lifetime: Lifetime{Default: Duration(10 * time.Minute), Max: Duration(time.Hour)},
 		},
 		Auth:   Auth{Secrets: []SharedSecret{{ID: SecretID(NewSecret("a-secret-of-some-length")), Secret: NewSecret("a-secret-of-some-length")}}, Expiry: "allocate"},
-		Limits: Limits{Permissions: 1024, Channels: 1024, Handshakes: 1000, Unauthenticated: Unauthenticated{100, 1000}, Backlog: Backlog{1 << 20, Duration(500 * time.Millisecond)}},
+		Limits: Limits{Permissions: 1024, Channels: 1024, Connections: 64, Handshakes: 1000, Unauthenticated: Unauthenticated{100, 1000}, Backlog: Backlog{1 << 20, Duration(500 * time.Millisecond)}},
 		Store:  Store{Path: "/var/lib/turnout"},
 		Log:    Log{Level: "info", Format: "auto"},
 	}
@@ -93,12 +94,24 @@ relay:
   ports: 50000-60000
   workers: 3
   batch: 128
+  gso: on
+  gro: off
   lifetime:
     default: 11m
     max: 1h30m
     total: 24h
   channels: rfc5766
+  tcp:
+    enabled: false
+    ports:
+      - 443
+      - 1024-65535
   network: auto
+nat-discovery:
+  alternate:
+    - 192.0.2.9:3479
+    - bind: '[2001:db8::2]:3479'
+      external: 2001:db8::3
 peers:
   allow:
     - 10.0.0.0/8
@@ -122,6 +135,7 @@ quota:
 limits:
   permissions: 10
   channels: 20
+  connections: 30
   unauthenticated:
     rate: -1
     burst: 30
@@ -328,6 +342,7 @@ func TestExampleDefaults(t *testing.T) {
 		l := mustLoad(t, strings.Join(edited, ""), Sources{}, nil)
 		// Empty and absent lists are the same.
 		l.Peers, want.Peers, l.Auth.Users, want.Auth.Users = Peers{}, Peers{}, nil, nil
+		l.NATDiscovery, want.NATDiscovery = NATDiscovery{}, NATDiscovery{}
 		l.TLS.Certificates, l.ProxyProtocol = want.TLS.Certificates, want.ProxyProtocol
 		if !reflect.DeepEqual(l.Config, want.Config) {
 			t.Errorf("%q changes the configuration to\n%+v, want\n%+v", strings.TrimSpace(edited[i]), l.Config, want.Config)

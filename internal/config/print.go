@@ -59,6 +59,14 @@ func (r RelayAddress) display() any {
 	return yaml.MapSlice{{Key: "bind", Value: r.Bind.String()}, {Key: "external", Value: r.External.String()}}
 }
 
+// display is the address alone where no NAT is between.
+func (d DiscoveryAddress) display() any {
+	if !d.External.IsValid() {
+		return d.Bind.String()
+	}
+	return yaml.MapSlice{{Key: "bind", Value: d.Bind.String()}, {Key: "external", Value: d.External.String()}}
+}
+
 // display names the secret and where it is from.
 func (s SharedSecret) display() any {
 	m := yaml.MapSlice{{Key: "id", Value: s.ID}}

@@ -21,6 +21,7 @@ func (l *loader) validate() {
 	l.checkOperators()
 	l.checkRelay()
 	l.checkLifetime()
+	l.checkDiscovery()
 	l.checkPeers()
 	l.checkAuth()
 	l.checkStore()
@@ -116,6 +117,11 @@ func (l *loader) checkRelay() {
 	if r.Network == "portable" && r.Workers > 1 {
 		l.wrong(l.origin("relay.workers"), "relay.workers", "the portable network has one worker, not %d; remove the key", r.Workers)
 	}
+	for _, s := range []struct{ key, value string }{{"relay.gso", r.GSO}, {"relay.gro", r.GRO}} {
+		if r.Network == "portable" && s.value == "on" {
+			l.wrong(l.origin(s.key), s.key, "the portable network has none of the kernel's shortcuts; remove the key")
+		}
+	}
 	bound, told := map[netip.Addr]string{}, map[netip.Addr]string{}
 	for i, a := range r.Addresses {
 		key := fmt.Sprintf("relay.addresses[%d]", i)
@@ -158,7 +164,7 @@ var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
 func (l *loader) checkRelayedPorts() {
 	p := l.out.Relay.Ports
 	for i, ln := range l.out.Listen {
-		if ln.Scheme == "udp" && ln.Addr.IsValid() && ln.Addr.Port() >= p.Min && ln.Addr.Port() <= p.Max {
+		if (ln.Scheme == "udp" || l.out.Relay.TCP.Enabled == "true") && ln.Addr.IsValid() && ln.Addr.Port() >= p.Min && ln.Addr.Port() <= p.Max {
 			key := fmt.Sprintf("listen[%d]", i)
 			l.warn(l.origin(key), key, "port %d lies within relay.ports (%d-%d) and is lost to one or the other; listen outside of them", ln.Addr.Port(), p.Min, p.Max)
 		}
@@ -195,6 +201,47 @@ func (l *loader) checkLifetime() {
 	if t.Total != 0 && t.Total < t.Default {
 		l.wrong(l.origin("relay.lifetime.total"), "relay.lifetime.total", "%s is shorter than relay.lifetime.default (%s); write at least that, or 0 for no limit", t.Total, t.Default)
 	}
+}
+
+// checkDiscovery wants two addresses and two ports of each family, RFC 5780 §6.
+func (l *loader) checkDiscovery() {
+	seen := map[bool]string{}
+	for i, d := range l.out.NATDiscovery.Alternate {
+		key := fmt.Sprintf("nat-discovery.alternate[%d]", i)
+		o, at := l.origin(key), d.Bind.AddrPort
+		if l.about(key) || l.about("listen") {
+			continue
+		}
+		first, found := l.firstUDP(at.Addr().Is4())
+		switch {
+		case !at.IsValid():
+			l.wrong(o, key, "has no bind; write the address and port of this host, as {bind: \"10.0.0.5:3479\", external: %s}", d.External)
+		case d.External.IsValid() && d.External.Is4() != at.Addr().Is4():
+			l.wrong(o, key, "%s and %s are of different families; write one entry per family", at.Addr(), d.External)
+		case at.Port() == 0 || at.Addr().IsUnspecified():
+			l.wrong(o, key, "%s is not one address and port that clients are told; name both", at)
+		case !found:
+			l.wrong(o, key, "is of a family that listen has no udp listener of; add one, or remove it")
+		case first.Addr().IsUnspecified():
+			l.wrong(o, key, "needs a udp listener on one address, and udp://%s is on every one; write this host's address in listen", first)
+		case first.Addr() == at.Addr() || first.Port() == at.Port():
+			l.wrong(o, key, "%s must differ from udp://%s in address and port; clients look for what both change", at, first)
+		case seen[at.Addr().Is4()] != "":
+			l.wrong(o, key, "is of the family of %s; keep one of each", seen[at.Addr().Is4()])
+		default:
+			seen[at.Addr().Is4()] = key
+		}
+	}
+}
+
+// firstUDP is the listener whose second address nat-discovery gives.
+func (l *loader) firstUDP(ipv4 bool) (netip.AddrPort, bool) {
+	for _, ln := range l.out.Listen {
+		if ln.Scheme == "udp" && ln.Addr.Addr().Is4() == ipv4 {
+			return ln.Addr, true
+		}
+	}
+	return netip.AddrPort{}, false
 }
 
 func (l *loader) checkPeers() {

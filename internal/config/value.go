@@ -114,6 +114,17 @@ type RelayAddress struct {
 // UnmarshalText reads an address that is both bound and told.
 func (r *RelayAddress) UnmarshalText(text []byte) error { return r.Bind.UnmarshalText(text) }
 
+// A DiscoveryAddress is the second address and port of NAT discovery. In the file it is address:port, or a mapping.
+type DiscoveryAddress struct {
+	// Address and port of this host that sockets are bound to.
+	Bind Address `key:"bind"`
+	// Address that clients are told. If absent, that of bind.
+	External Addr `key:"external"`
+}
+
+// UnmarshalText reads an address and port that is both bound and told.
+func (d *DiscoveryAddress) UnmarshalText(text []byte) error { return d.Bind.UnmarshalText(text) }
+
 // An Addr is an IP address without a port. The zero value is none.
 type Addr struct{ netip.Addr }
 
@@ -199,6 +210,26 @@ func (r *PortRange) UnmarshalText(text []byte) error {
 
 // MarshalText writes lowest-highest.
 func (r PortRange) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%d-%d", r.Min, r.Max), nil }
+
+// PeerPorts are ports that peers may listen on: a range, or one port.
+type PeerPorts struct{ PortRange }
+
+// UnmarshalText reads lowest-highest, or one port.
+func (p *PeerPorts) UnmarshalText(text []byte) error {
+	if n, err := strconv.ParseUint(string(text), 10, 16); err == nil && n > 0 {
+		p.PortRange = PortRange{uint16(n), uint16(n)}
+		return nil
+	}
+	return p.PortRange.UnmarshalText(text)
+}
+
+// MarshalText writes lowest-highest, or one port.
+func (p PeerPorts) MarshalText() ([]byte, error) {
+	if p.Min == p.Max {
+		return fmt.Append(nil, p.Min), nil
+	}
+	return p.PortRange.MarshalText()
+}
 
 // A Duration is a length of time.
 type Duration time.Duration

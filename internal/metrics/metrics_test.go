@@ -36,7 +36,8 @@ func example() *collector {
 			FromClients:      relay.Traffic{Packets: 11, Bytes: 12}, ToClients: relay.Traffic{Packets: 13, Bytes: 14},
 			FromPeers: relay.Traffic{Packets: 15, Bytes: 16}, ToPeers: relay.Traffic{Packets: 17, Bytes: 18},
 			PortsInUse: 19, Ports: 20, Panics: 21, RecvCalls: 22, RecvDatagrams: 23, SendCalls: 24, SendDatagrams: 25,
-			Streams: 26, Draining: true,
+			Streams: 26, Draining: true, TCPPorts: 27, TCPPortsInUse: 28, PeerConnections: 29,
+			GSOMessages: 33, GSOSegments: 34, GROMessages: 35, GROSegments: 36, GSO: true,
 		}, words{}}, true
 	}, func() secure.Stats {
 		return secure.Stats{
@@ -85,14 +86,21 @@ turnout_drops_total{reason="no_permission"} 3
 turnout_drops_total{reason="not_dtls"} 0
 turnout_drops_total{reason="proxy_header"} 32
 turnout_fallback_connections_total 28
+turnout_gro_messages_total 35
+turnout_gro_segments_total 36
+turnout_gso_messages_total 33
+turnout_gso_segments_total 34
 turnout_handshakes 27
 turnout_handshakes_total{transport="dtls"} 31
 turnout_handshakes_total{transport="tls"} 30
 turnout_panics_total 21
+turnout_peer_connections 29
 turnout_receive_calls_total 22
 turnout_received_datagrams_total 23
 turnout_relay_ports 20
 turnout_relay_ports_in_use 19
+turnout_relay_tcp_ports 27
+turnout_relay_tcp_ports_in_use 28
 turnout_relayed_bytes_total{direction="from_client"} 12
 turnout_relayed_bytes_total{direction="from_peer"} 16
 turnout_relayed_bytes_total{direction="to_client"} 14
@@ -105,6 +113,8 @@ turnout_requests_total{code="0",method="allocate"} 7
 turnout_requests_total{code="401",method="allocate"} 8
 turnout_send_calls_total 24
 turnout_sent_datagrams_total 25
+turnout_shortcut_enabled{shortcut="gro"} 0
+turnout_shortcut_enabled{shortcut="gso"} 1
 `
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(example())

@@ -1,5 +1,5 @@
 // Package peertest runs turnout against programs by other authors: coturn's
-// command line clients, pion's TURN client and two browsers in a call. It has no
+// command line clients, pion's TURN client, OpenSSL and two browsers in a call. It has no
 // code of its own.
 //
 // The tests run where PEERTEST is set, as .ci/run does, and skip elsewhere:

@@ -57,6 +57,15 @@ func startSecured(t *testing.T, fallback string) *secured {
 		t.Fatal(err)
 	}
 	serve(t, admin, "--config", file)
+	t.Cleanup(func() {
+		if t.Failed() {
+			for line := range strings.Lines(get(t, "http://"+admin+"/metrics")) {
+				if strings.HasPrefix(line, "turnout_") && !strings.HasSuffix(line, " 0\n") {
+					t.Log(strings.TrimSpace(line))
+				}
+			}
+		}
+	})
 	return &secured{server{r.first, r.first}, r.first + 2, admin, spki}
 }
 

@@ -42,6 +42,7 @@ peers:
 auth:
   secrets: [{id: k1, secret: %[5]s}]
   users: {%[6]s: %[7]s}
+nat-discovery: {alternate: "127.0.0.2:%[8]d"}
 admin: {listen: "127.0.0.1:%[8]d"}
 `
 

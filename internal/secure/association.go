@@ -11,9 +11,11 @@ import (
 )
 
 const (
-	// earlyMax is how many bytes a client may send before its handshake is
-	// complete: a handshake takes less than 2 KiB, and twice that when everything
-	// is sent again. What arrives early is kept by the DTLS library.
+	// unprovenMax is how many bytes a client may send before it returns the
+	// cookie: several ClientHellos. What arrives early is kept by the DTLS library.
+	unprovenMax = 4 << 10
+	// earlyMax is how many before its handshake is complete: that takes less than
+	// 2 KiB, and twice that when everything is sent again.
 	earlyMax = 32 << 10
 	// queueMax is how many bytes wait to be decrypted: 100 ms at 20 Mbit/s.
 	queueMax = 256 << 10
@@ -55,7 +57,7 @@ func (a *association) put(b []byte) Drop {
 	switch {
 	case a.closed:
 		return DropDTLSUnknown
-	case !a.established && a.early+len(b) > earlyMax:
+	case !a.proven && a.early+len(b) > unprovenMax, !a.established && a.early+len(b) > earlyMax:
 		return DropDTLSEarly
 	case a.queued+len(b) > queueMax:
 		return DropDTLSBacklog
@@ -158,9 +160,13 @@ type datagramConn struct {
 	once        sync.Once
 }
 
+// WriteMessages writes messages, which end at the given places of b, as a record each.
+func (c *datagramConn) WriteMessages(b []byte, ends []int) error { return eachMessage(c, b, ends) }
+
 // Close says goodbye to the client.
 func (c *datagramConn) Close() error {
 	err := c.Conn.Close()
+	c.association.Close() // which Conn leaves out if the client has closed it
 	c.once.Do(func() { close(c.association.gone) })
 	return err
 }

@@ -130,9 +130,9 @@ func (l *dtlsListener) Accept() (net.Conn, error) {
 // Close ends handshakes and connections, after what they have sent, and closes the socket.
 func (l *dtlsListener) Close() error {
 	l.cancel()
-	l.poller.Wake()
+	l.wake()
+	<-l.done // and so no further handshake begins
 	l.tasks.Wait()
-	<-l.done
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"runtime"
@@ -184,13 +185,14 @@ func TestDTLSForgedHello(t *testing.T) {
 }
 
 // datagramHello is a ClientHello in one record, as a forger would write it.
-func datagramHello(random byte) []byte {
+func datagramHello(random byte, cookie ...byte) []byte {
 	body := append([]byte{254, 253}, make([]byte, 32)...)
 	body[2] = random
-	body = append(body, 0, 0)                   // session, cookie
+	body = append(body, 0, byte(len(cookie))) // session
+	body = append(body, cookie...)
 	body = append(body, 0, 2, 0xc0, 0x2b, 1, 0) // ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, no compression
-	n := byte(len(body))
-	head := []byte{22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, n + 12, clientHello, 0, 0, n, 0, 0, 0, 0, 0, 0, 0, n}
+	n, number := byte(len(body)), byte(min(1, len(cookie)))
+	head := []byte{22, 254, 253, 0, 0, 0, 0, 0, 0, 0, number, 0, n + 12, clientHello, 0, 0, n, 0, number, 0, 0, 0, 0, 0, n}
 	return append(head, body...)
 }
 
@@ -236,7 +238,7 @@ func TestDTLSBadDatagrams(t *testing.T) {
 			{"giant", DropDTLSMalformed, 1, [][]byte{record(22, 0, 9000, 9000)}},
 			{"no association", DropDTLSUnknown, 3, [][]byte{record(23, 1, 10, 10), record(20, 0, 1, 1), record(22, 0, 1, 1)}},
 			{"data before the cookie", DropDTLSUnknown, 2, [][]byte{datagramHello(0), record(23, 1, 10, 10), record(22, 1, 10, 10)}},
-			{"too much, too early", DropDTLSEarly, 2, append([][]byte{datagramHello(0)}, many(record(22, 0, 8000, 8000), 6)...)},
+			{"too much, too early", DropDTLSEarly, 4, append([][]byte{datagramHello(0)}, many(record(22, 0, 1000, 1000), 7)...)},
 		} {
 			before := h.Stats().DroppedBy[c.want]
 			send(c.datagrams...)
@@ -383,6 +385,50 @@ func TestDTLSPerSource(t *testing.T) {
 		synctest.Wait()
 		if s := h.Stats(); s.HalfOpen != perSource || s.DroppedBy[DropHandshakeDisplaced] != 20-perSource {
 			t.Errorf("%d under way, %d displaced", s.HalfOpen, s.DroppedBy[DropHandshakeDisplaced])
+		}
+	})
+}
+
+// A client that says goodbye at once, even before its connection is handed over,
+// leaves nothing behind.
+func TestDTLSGoodbye(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		network := netio.NewMemory()
+		h := newHub(t, network, nil)
+		opened, err := h.ListenDTLS(network, netip.MustParseAddrPort("127.0.0.1:5349"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer opened.Close()
+		l := opened.(*dtlsListener)
+		for _, early := range []bool{false, true} {
+			socket, err := network.ListenPacket(netip.MustParseAddrPort("8.8.8.8:4000"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn, err := handshakeDTLS(t, socket, addrPort(l.Addr()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			server, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn.Close()
+			if _, err := server.Read(make([]byte, 100)); err != io.EOF {
+				t.Errorf("the end is read as %v", err)
+			}
+			if early { // as if the goodbye had come first
+				if err := l.establish(t.Context(), server.(*datagramConn).association); err != nil {
+					t.Error(err)
+				}
+			}
+			server.Close()
+			synctest.Wait()
+			if len(l.paths) != 0 {
+				t.Errorf("early %v: %d associations are left", early, len(l.paths))
+			}
 		}
 	})
 }

@@ -5,11 +5,15 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"sync"
 )
 
 // helloMax bounds a ClientHello, in bytes on the connection. Browsers send 2 KiB
 // with a post-quantum key.
 const helloMax = 16 << 10
+
+// heldMax bounds the buffer that a connection keeps for its records.
+const heldMax = 16 << 10
 
 var (
 	errHelloTooLong = errors.New("ClientHello longer than 16 KiB")
@@ -24,6 +28,10 @@ type recorder struct {
 	kept   []byte
 	judged bool
 	silent bool // nothing more is written: the connection is somebody else's
+
+	mu      sync.Mutex
+	holding bool   // guarded by mu: what is written waits
+	held    []byte // guarded by mu
 }
 
 // Read bounds and keeps what comes before the judgement.
@@ -45,7 +53,35 @@ func (r *recorder) Write(b []byte) (int, error) {
 	if r.silent {
 		return len(b), nil
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.holding {
+		r.held = append(r.held, b...)
+		return len(b), nil
+	}
 	return r.Conn.Write(b)
+}
+
+// hold has what is written wait for release.
+func (r *recorder) hold() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.holding = true
+}
+
+// release writes what has waited, in one go.
+func (r *recorder) release() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.holding = false
+	if len(r.held) == 0 {
+		return nil
+	}
+	_, err := r.Conn.Write(r.held)
+	if r.held = r.held[:0]; cap(r.held) > heldMax {
+		r.held = nil
+	}
+	return err
 }
 
 // judge is asked by TLS with the first ClientHello of a connection. A browser's is

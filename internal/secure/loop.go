@@ -22,8 +22,8 @@ func (l *dtlsListener) run() {
 	for l.ctx.Err() == nil {
 		events, err := l.poller.Wait(-1)
 		if err != nil {
-			l.transports.log.Error("a DTLS listener cannot go on", "address", l.local, "error", err)
-			break
+			l.transports.log.Error("a listener is broken and out of service", "address", l.local, "error", err)
+			l.cancel()
 		}
 		for _, e := range events {
 			if e.ID != netio.WakeID {
@@ -40,7 +40,10 @@ func (l *dtlsListener) run() {
 func (l *dtlsListener) receive() {
 	packets, err := l.poller.Recv(l.socket, batch)
 	if err != nil {
-		l.transports.log.Warn("receiving failed", "address", l.local, "error", err)
+		// It would stay readable for ever.
+		l.transports.log.Error("a listener is broken and out of service", "address", l.local, "error", err)
+		l.cancel()
+		return
 	}
 	for _, p := range packets {
 		l.transports.counters.drop(l.dispatch(p))
@@ -93,6 +96,15 @@ func (l *dtlsListener) flush() {
 		l.sending[i] = netio.Out{}
 	}
 	l.mu.Unlock()
+}
+
+// wake has the listener's goroutine look up.
+func (l *dtlsListener) wake() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.ended { // else the poller is closed, or about to be
+		l.poller.Wake()
+	}
 }
 
 // finish sends what is queued, ends what is left and closes the socket.

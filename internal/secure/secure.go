@@ -65,10 +65,12 @@ func New(c Config) *Transports {
 	}
 	t.tls = &tls.Config{
 		// RFC 8489 §6.2.3 asks for TLS 1.2 or later, by BCP 195: the cipher suites are those crypto/tls thinks safe.
-		MinVersion:         tls.VersionTLS12,
-		NextProtos:         protocols,
-		GetConfigForClient: t.judge,
-		GetCertificate:     c.Certificates.forTLS,
+		MinVersion: tls.VersionTLS12,
+		NextProtos: protocols,
+		// Messages are short, and one that is split over records is nobody's gain.
+		DynamicRecordSizingDisabled: true,
+		GetConfigForClient:          t.judge,
+		GetCertificate:              c.Certificates.forTLS,
 	}
 	return t
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -183,7 +184,7 @@ func (l *streamListener) establish(raw net.Conn, fromProxy bool, h *handshake) (
 			return nil, err
 		}
 		l.transports.counters.completed[TLS].Add(1)
-		conn = secured
+		conn = &tlsConn{secured, r}
 	}
 	if err := raw.SetDeadline(time.Time{}); err != nil {
 		return nil, err
@@ -217,4 +218,31 @@ func reason(err error) Drop {
 		return DropClientHelloTooLong
 	}
 	return DropHandshakeFailed
+}
+
+// A tlsConn is a connection whose handshake is complete.
+type tlsConn struct {
+	*tls.Conn
+	records *recorder
+}
+
+// WriteMessages writes messages, which end at the given places of b, as a TLS
+// record each, and all records in one go. A stream needs no such boundaries, but
+// clients are in use that take what one read of theirs returns for one message.
+func (c *tlsConn) WriteMessages(b []byte, ends []int) error {
+	c.records.hold()
+	err := eachMessage(c.Conn, b, ends)
+	return errors.Join(err, c.records.release())
+}
+
+// eachMessage writes each message by itself.
+func eachMessage(w io.Writer, b []byte, ends []int) error {
+	begin := 0
+	for _, end := range ends {
+		if _, err := w.Write(b[begin:end]); err != nil {
+			return err
+		}
+		begin = end
+	}
+	return nil
 }

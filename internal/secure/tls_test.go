@@ -1,6 +1,7 @@
 package secure
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"io"
@@ -267,4 +268,93 @@ func TestTLSClose(t *testing.T) {
 			t.Error("the connection is open")
 		}
 	})
+}
+
+// Each message is a record of its own, and all leave in one write.
+func TestTLSRecords(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		network := netio.NewMemory()
+		h := newHub(t, network, nil)
+		raw, err := network.ListenTCP(netip.MustParseAddrPort("127.0.0.1:5349"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := h.ListenTLS(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		counted := &counting{Conn: h.dial(addrPort(l.Addr()))}
+		conn := tlsClient(counted)
+		if err := conn.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		accepted, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer accepted.Close()
+		writer := accepted.(interface {
+			WriteMessages(b []byte, ends []int) error
+		})
+		sizes := []int{4, 1, 172, 1200, 9000, 0, 3}
+		var all []byte
+		var ends []int
+		for i, n := range sizes {
+			all = append(all, bytes.Repeat([]byte{byte(i)}, n)...)
+			ends = append(ends, len(all))
+		}
+		if err := writer.WriteMessages(all, ends); err != nil {
+			t.Fatal(err)
+		}
+		reads := counted.reads
+		b := make([]byte, 1<<14)
+		for i, n := range sizes {
+			if n == 0 {
+				continue
+			}
+			got, err := conn.Read(b)
+			if err != nil || got != n || b[0] != byte(i) {
+				t.Errorf("message %d: %d bytes of %d, %v, want %d", i, got, b[0], err, n)
+			}
+		}
+		if counted.largest < len(all) {
+			t.Errorf("the largest read of %d got %d bytes, want all", counted.reads-reads, counted.largest)
+		}
+		if _, err := accepted.Write([]byte("and without ends")); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := conn.Read(b); string(b[:n]) != "and without ends" {
+			t.Errorf("%q, %v", b[:n], err)
+		}
+		conn.Close()
+		synctest.Wait()
+		if err := writer.WriteMessages(all, ends); err == nil {
+			t.Error("writing to nobody is no error")
+		}
+	})
+}
+
+// A counting connection knows how much a read of it could give at once.
+type counting struct {
+	net.Conn
+	reads, largest int
+	rest           []byte
+}
+
+func (c *counting) Read(b []byte) (int, error) {
+	whole := make([]byte, 1<<16)
+	if len(b) < len(whole) && len(c.rest) == 0 {
+		n, err := c.Conn.Read(whole)
+		c.reads++
+		c.largest = max(c.largest, n)
+		if err != nil {
+			return 0, err
+		}
+		c.rest = whole[:n]
+	}
+	n := copy(b, c.rest)
+	c.rest = c.rest[n:]
+	return n, nil
 }

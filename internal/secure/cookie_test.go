@@ -1,56 +1,13 @@
 package secure
 
 import (
-	"encoding/binary"
 	"net/netip"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"turnout/internal/netio"
 )
-
-// BenchmarkForgedHello is what a ClientHello from an address of its own costs, its
-// answer and its end included, when more come than may be under way: processor
-// time of the process, that of the in-memory network with it.
-func BenchmarkForgedHello(b *testing.B) {
-	network := netio.NewMemory()
-	h := newHub(b, network, nil)
-	h.handshakes.spaced = 0 // else most would not begin
-	at, stop := h.datagrams(netip.MustParseAddrPort("127.0.0.1:5349"))
-	defer stop()
-	hello := datagramHello(0)
-	b.ReportAllocs()
-	before := processorTime(b)
-	n := uint32(0)
-	for b.Loop() {
-		n++
-		var from [4]byte
-		binary.BigEndian.PutUint32(from[:], 9<<24|n&0xffffff)
-		socket, err := network.ListenPacket(netip.AddrPortFrom(netip.AddrFrom4(from), 4000))
-		if err != nil {
-			b.Fatal(err)
-		}
-		if _, err := socket.WriteToAddrPort(hello, at); err != nil {
-			b.Fatal(err)
-		}
-		if _, err := socket.ReadPacket(); err != nil {
-			b.Fatal(err)
-		}
-		socket.Close()
-	}
-	b.ReportMetric(float64(processorTime(b)-before)/float64(b.N), "cpu-ns/op")
-}
-
-func processorTime(b *testing.B) time.Duration {
-	b.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
 
 // The answer to a ClientHello without cookie asks for one and no more: it is
 // shorter than the question, so that a forged address gains nobody anything, and
@@ -88,6 +45,55 @@ func TestCookieFirst(t *testing.T) {
 		}
 		if n := h.Stats().DroppedBy[DropHandshakeTimeout]; n != 1 {
 			t.Errorf("%d handshakes timed out, want 1", n)
+		}
+	})
+}
+
+// A client that returns the cookie has shown its address: those that have not are
+// displaced before it. What it may send before it is done is bounded all the same.
+func TestCookieReturned(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		network := netio.NewMemory()
+		h := newHub(t, network, func(c *Config) { c.Handshakes = 3 })
+		at, stop := h.datagrams(netip.MustParseAddrPort("127.0.0.1:5349"))
+		defer stop()
+		open := func(address string) *netio.MemoryPacketConn {
+			socket, err := network.ListenPacket(netip.MustParseAddrPort(address))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return socket
+		}
+		socket := open("8.8.8.8:4000")
+		socket.WriteToAddrPort(datagramHello(0), at)
+		request, err := socket.ReadPacket()
+		if err != nil {
+			t.Fatal(err)
+		}
+		const cookieAt = recordHeader + 12 + 2 + 1 // record, handshake, version, length
+		socket.WriteToAddrPort(datagramHello(0, request.Payload[cookieAt:]...), at)
+		if answer, err := socket.ReadPacket(); err != nil || !isHandshake(answer.Payload, serverHello) {
+			t.Fatalf("the cookie is answered by %x, %v", answer.Payload, err)
+		}
+		for i := range 3 {
+			open(netip.AddrPortFrom(netip.AddrFrom4([4]byte{9, 9, 9, byte(i)}), 4000).String()).WriteToAddrPort(datagramHello(0), at)
+			time.Sleep(time.Second)
+		}
+		if s := h.Stats(); s.HalfOpen != 3 || s.DroppedBy[DropHandshakeDisplaced] != 1 {
+			t.Errorf("%d under way, %d displaced, want 3, 1", s.HalfOpen, s.DroppedBy[DropHandshakeDisplaced])
+		}
+		if h.handshakes.byAge[1].Len() != 1 {
+			t.Error("the client that has returned its cookie was displaced")
+		}
+		early := make([]byte, 1000)
+		copy(early, datagramHello(0)[:recordHeader])
+		for range 40 {
+			socket.WriteToAddrPort(early, at)
+		}
+		synctest.Wait()
+		if n := h.Stats().DroppedBy[DropDTLSEarly]; n != 40-earlyMax/1000 {
+			t.Errorf("of 40,000 bytes %d,000 are dropped, want %d,000", n, 40-earlyMax/1000)
 		}
 	})
 }
@@ -141,6 +147,36 @@ func TestDTLSBacklog(t *testing.T) {
 		server.Write([]byte("not lost"))
 		if got := message(t, conn); got != "not lost" {
 			t.Errorf("got %q", got)
+		}
+	})
+}
+
+// FuzzDatagram sends whatever comes to a listener, twice, from an address that it
+// has not seen.
+func FuzzDatagram(f *testing.F) {
+	hello := datagramHello(0)
+	f.Add(hello)
+	f.Add(hello[:recordHeader])
+	f.Add(append(datagramHello(0), datagramHello(1)...))
+	f.Add([]byte{23, 254, 253, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0})
+	f.Add([]byte{20, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1})
+	f.Add([]byte{21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 40})
+	h := newHub(f, netio.NewMemory(), nil)
+	h.handshakes.spaced = 0
+	listener, err := h.ListenDTLS(h.network, netip.MustParseAddrPort("127.0.0.1:5349"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { listener.Close() })
+	l := listener.(*dtlsListener)
+	n := uint16(0)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		n++
+		from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{9, 9, byte(n >> 8), byte(n)}), 4000)
+		for range 2 {
+			if d := l.dispatch(netio.Packet{Addr: from, Local: l.local, Payload: b}); d >= numDrops {
+				t.Errorf("dropped as %d", d)
+			}
 		}
 	})
 }

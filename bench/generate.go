@@ -78,7 +78,7 @@ func ServePeer(ctx context.Context, in io.Reader, out io.Writer) error {
 		return err
 	}
 	defer group[0].Close()
-	poller, err := network.NewPoller(netio.PollerConfig{Slots: loopSlots})
+	poller, err := network.NewPoller(Scenario{}.poller())
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ func newLoop(j Job, network netio.Network) (*loop, error) {
 		result: Flow{Latency: NewLatency()}, late: NewLatency(),
 	}
 	var err error
-	if l.poller, err = network.NewPoller(netio.PollerConfig{Slots: loopSlots}); err != nil {
+	if l.poller, err = network.NewPoller(l.job.Scenario.poller()); err != nil {
 		return nil, err
 	}
 	if err := l.open(network); err != nil {
@@ -95,6 +95,15 @@ func newLoop(j Job, network netio.Network) (*loop, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// poller is the generator's configuration for a scenario.
+func (s Scenario) poller() netio.PollerConfig {
+	c := netio.PollerConfig{Slots: loopSlots, GSO: netio.SwitchOff, GRO: netio.SwitchOff}
+	if s.Segmented {
+		c.GSO, c.GRO = netio.SwitchAuto, netio.SwitchAuto
+	}
+	return c
 }
 
 // open opens the sockets, each as a group of one: those have room for a burst.

@@ -75,7 +75,7 @@ func TestGenerate(t *testing.T) {
 		"indications, up":  func(s *Scenario) { s.Carrier, s.Direction = Indication, Up },
 		"at a rate":        func(s *Scenario) { s.Rate = 200 },
 		"at a rate, down":  func(s *Scenario) { s.Rate, s.Direction = 200, Down },
-		"in trains":        func(s *Scenario) { s.Window, s.Burst, s.Payload = 32, 16, 1200 },
+		"in trains":        func(s *Scenario) { s.Window, s.Burst, s.Payload, s.Segmented = 32, 16, 1200, true },
 		"two workers":      func(s *Scenario) { s.Workers, s.Flows = 2, 32 },
 		"only allocations": func(s *Scenario) { s.Purpose, s.Flows = Allocations, 200 },
 		"smallest":         func(s *Scenario) { s.Payload = stampSize },

@@ -161,6 +161,9 @@ func (s Scenario) String() string {
 		parts = append(parts, fmt.Sprintf("%d under way each", s.Window))
 	}
 	parts = append(parts, fmt.Sprintf("%d B", s.Payload), string(s.Direction))
+	if s.Segmented {
+		parts = append(parts, "segmented")
+	}
 	if s.Carrier == Indication {
 		parts = append(parts, "indications")
 	}

@@ -61,6 +61,10 @@ type Scenario struct {
 	// something to join. If zero, 1.
 	Burst int
 
+	// Segmented lets the generator send and receive runs of a flow's packets at once (UDP_SEGMENT, UDP_GRO), as fast senders
+	// and network cards do. Without it each packet is sent and received by itself, as those of many clients are.
+	Segmented bool
+
 	// Workers is how many relaying threads the server is told to run, and how many processors it gets.
 	Workers int
 }
@@ -71,7 +75,7 @@ type Scenario struct {
 var Scenarios = []Scenario{
 	{
 		Name: "one-flow-1200", About: "one flow as fast as it goes, large packets sent in trains: a file, a game, a video",
-		Purpose: Traffic, Transport: UDP, Flows: 1, Payload: 1200, Direction: Echo, Carrier: Channel, Window: 64, Burst: 32, Workers: 1,
+		Purpose: Traffic, Transport: UDP, Flows: 1, Payload: 1200, Direction: Echo, Carrier: Channel, Window: 64, Burst: 32, Segmented: true, Workers: 1,
 	}, {
 		Name: "ten-flows", About: "10 flows as fast as they go, small packets",
 		Purpose: Traffic, Transport: UDP, Flows: 10, Payload: 160, Direction: Echo, Carrier: Channel, Window: 16, Workers: 1,

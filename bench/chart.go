@@ -1,6 +1,9 @@
 package bench
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A Chart is a picture of a report, as the program in bench/plot draws it.
 type Chart struct {
@@ -34,7 +37,7 @@ func (r *Report) Charts() []Chart {
 	charts := []Chart{r.throughputChart(), r.costChart(), r.latencyChart(), r.memoryChart()}
 	kept := charts[:0]
 	for _, c := range charts {
-		if len(c.Series) > 0 && len(c.Series[0].Y) > 0 {
+		if slices.ContainsFunc(c.Series, func(s Series) bool { return len(s.Y) > 0 }) {
 			kept = append(kept, c)
 		}
 	}
@@ -81,8 +84,8 @@ func (r *Report) latencyChart() Chart {
 		c.Ticks = append(c.Ticks, Tick{rank(p.p), p.name})
 	}
 	c.Series = r.perServer(Traffic, func(s *Series, x ScenarioResult, m Summary) {
-		if x.Scenario.Name != latencyScenario {
-			return
+		if x.Scenario.Name != latencyScenario || m.Percentiles["50"].Min == 0 {
+			return // or nothing arrived, of which there is no latency
 		}
 		for _, p := range percentiles {
 			s.X = append(s.X, rank(p.p))

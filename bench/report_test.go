@@ -159,6 +159,27 @@ func TestReportVerdict(t *testing.T) {
 	}
 }
 
+// TestSummaryOfNothing has rounds in which nothing that was sent arrived: they have no latency, not one of nothing.
+func TestSummaryOfNothing(t *testing.T) {
+	t.Parallel()
+	voice, err := ScenarioNamed(latencyScenario)
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent := trafficRun(1, 1, 1, time.Second)
+	silent.Traffic.Latency = NewLatency()
+	sum := summarize(voice, []Run{silent, trafficRun(1, 0, 1, time.Millisecond)}, 2)
+	if got := sum.Percentiles["50"]; got.Min != got.Max || got.Min < 1000 {
+		t.Errorf("the latency is %+v, want that of the second round", got)
+	}
+	r := Report{Servers: []Described{{Name: "a"}}, Results: []ScenarioResult{{voice, []ServerResult{{Server: "a", Summary: summarize(voice, []Run{silent}, 2)}}}}}
+	for _, c := range r.Charts() {
+		if c.Kind == "lines" {
+			t.Errorf("latencies of nothing are drawn: %+v", c)
+		}
+	}
+}
+
 func TestSpread(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

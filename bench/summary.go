@@ -72,7 +72,12 @@ func summarize(s Scenario, rounds []Run, cpus int) Summary {
 	sum.MachineCPU = traffic(func(f *Flow) float64 { return float64(f.MachineCPU-f.GeneratorCPU) / (relays * float64(f.Delivered)) })
 	sum.Busy = traffic(func(f *Flow) float64 { return f.ServerCPU.Seconds() / f.Elapsed.Seconds() })
 	for _, p := range percentiles {
-		sum.Percentiles[p.name] = traffic(func(f *Flow) float64 { return microseconds(f.Latency.Percentile(p.p)) })
+		sum.Percentiles[p.name] = over(func(r Run) (float64, bool) {
+			if r.Traffic == nil || r.Traffic.Latency.Count() == 0 { // of nothing that arrived there is no latency
+				return 0, false
+			}
+			return microseconds(r.Traffic.Latency.Percentile(p.p)), true
+		})
 	}
 	sum.AllocationsPerSecond = over(func(r Run) (float64, bool) {
 		return float64(r.Setup.Allocations) / r.Setup.Elapsed.Seconds(), true

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"image/color"
+	"slices"
 	"strconv"
 
 	"gonum.org/v1/plot"
@@ -130,8 +131,14 @@ func (c chart) bars(p *plot.Plot) error {
 // scatter draws marks, joined by lines if it is a line chart, with the extent of their rounds.
 func (c chart) scatter(p *plot.Plot) error {
 	for i, s := range c.Series {
+		if len(s.Y) == 0 {
+			continue // a server that was not measured here
+		}
 		if len(s.X) != len(s.Y) {
 			return fmt.Errorf("series %s has %d X values and %d Y values", s.Name, len(s.X), len(s.Y))
+		}
+		if c.LogY && !s.positive() || c.LogX && slices.ContainsFunc(s.X, func(x float64) bool { return x <= 0 }) {
+			return fmt.Errorf("series %s has values that a logarithmic axis has no place for", s.Name)
 		}
 		points := make(plotter.XYs, len(s.Y))
 		for k := range points {
@@ -155,6 +162,11 @@ func (c chart) scatter(p *plot.Plot) error {
 		}
 	}
 	return nil
+}
+
+// positive says whether a logarithmic axis has a place for every value and its extent.
+func (s series) positive() bool {
+	return !slices.ContainsFunc(slices.Concat(s.Y, s.Low, s.High), func(y float64) bool { return y <= 0 })
 }
 
 // extent draws how far the rounds lay apart.

@@ -41,11 +41,12 @@ func TestDraw(t *testing.T) {
 
 func TestDrawRefuses(t *testing.T) {
 	for name, text := range map[string]string{
-		"no JSON":          "charts",
-		"no charts":        "[]",
-		"no such kind":     `[{"Title":"t","Kind":"pie","Series":[{"Name":"a","Y":[1]}]}]`,
-		"too few labels":   `[{"Title":"t","Kind":"bars","Labels":["x"],"Series":[{"Name":"a","Y":[1,2]}]}]`,
-		"too few X values": `[{"Title":"t","Kind":"lines","Series":[{"Name":"a","X":[1],"Y":[1,2]}]}]`,
+		"no JSON":                "charts",
+		"no charts":              "[]",
+		"no such kind":           `[{"Title":"t","Kind":"pie","Series":[{"Name":"a","Y":[1]}]}]`,
+		"too few labels":         `[{"Title":"t","Kind":"bars","Labels":["x"],"Series":[{"Name":"a","Y":[1,2]}]}]`,
+		"too few X values":       `[{"Title":"t","Kind":"lines","Series":[{"Name":"a","X":[1],"Y":[1,2]}]}]`,
+		"nothing on a log scale": `[{"Title":"t","Kind":"lines","LogY":true,"Series":[{"Name":"a","X":[1],"Y":[1],"Low":[0],"High":[1]}]}]`,
 	} {
 		if err := run(strings.NewReader(text), io.Discard); err == nil {
 			t.Errorf("%s: nothing is wrong with it", name)

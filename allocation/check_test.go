@@ -19,7 +19,7 @@ func TestCheckFindsDamage(t *testing.T) {
 		"ID":                    func(_ *Table, a *Allocation, _ *permission, _ *channel) { a.id++ },
 		"address":               func(_ *Table, a *Allocation, _ *permission, _ *channel) { a.relayed[0].bound.port++ },
 		"family gone":           func(_ *Table, a *Allocation, _ *permission, _ *channel) { a.relayed[0].has = false },
-		"port released":         func(t *Table, a *Allocation, _ *permission, _ *channel) { t.ports.release(a.relayed[0].place) },
+		"port released":         func(t *Table, a *Allocation, _ *permission, _ *channel) { t.ports.release(a.relayed[0].place, true) },
 		"not in the wheel":      func(t *Table, a *Allocation, _ *permission, _ *channel) { t.wheel.clear(familyNode(a, familyIPv4)) },
 		"too late in the wheel": func(_ *Table, a *Allocation, _ *permission, _ *channel) { a.relayed[0].timer.expires = 0 },
 		"wheel not marked":      func(t *Table, _ *Allocation, _ *permission, _ *channel) { t.wheel.occupied = [levels]uint64{} },

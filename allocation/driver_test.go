@@ -231,9 +231,17 @@ func (d *driver) expire() {
 }
 
 func (d *driver) delete(ft FiveTuple, a *Allocation) {
-	d.log = append(d.log, fmt.Sprintf("%d delete %v", d.now, ft))
+	undo := d.below(3) == 0
+	d.log = append(d.log, fmt.Sprintf("%d delete %v, undo %v", d.now, ft, undo))
 	id := a.ID()
-	d.table.Delete(a)
+	if token, ok := a.Token(); ok && undo {
+		delete(d.model.reservations, token)
+	}
+	if undo {
+		d.table.Undo(a)
+	} else {
+		d.table.Delete(a)
+	}
 	delete(d.model.allocations, ft)
 	if d.table.LookupID(id) != nil || d.table.Lookup(ft) != nil {
 		d.failf("deleted and found")

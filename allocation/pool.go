@@ -160,8 +160,8 @@ func (q *pool) reserve(number uint16) {
 // unreserve frees the port of a reservation that nobody took. It need not cool, since it was never used.
 func (q *pool) unreserve(number uint16) { q.setFree(number) }
 
-// release takes a port back from its allocation.
-func (q *pool) release(number uint16) {
+// release takes a port back from its allocation. One that nobody has heard of need not cool.
+func (q *pool) release(number uint16, used bool) {
 	t := q.at(number)
 	if t.state != portHeld {
 		panic("allocation: a port is released that no allocation holds")
@@ -171,6 +171,10 @@ func (q *pool) release(number uint16) {
 	if t.refuse {
 		*t = port{state: portRefused}
 		q.push(&q.refused, number)
+		return
+	}
+	if !used {
+		q.setFree(number)
 		return
 	}
 	*t = port{state: portCooling}

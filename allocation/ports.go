@@ -235,10 +235,10 @@ func (p *Ports) hasLocked(n need) bool {
 	return false
 }
 
-// release takes back the port of an allocation. Its cool-down begins when the pool is next told the time, so that it is
-// never cut short.
-func (p *Ports) release(at place) {
+// release takes back the port of an allocation. If it was used it cools down; that begins when the pool is next told the
+// time, so that it is never cut short.
+func (p *Ports) release(at place, used bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.pools[at.pool].release(at.port)
+	p.pools[at.pool].release(at.port, used)
 }

@@ -44,7 +44,7 @@ func (p *Ports) retake(old place, even bool, token [8]byte, owner [16]byte, now 
 		p.cancelLocked(token)
 		p.reserveAsLocked(token, at, owner, now)
 	}
-	q.release(old.port)
+	q.release(old.port, false)
 	return at, nil
 }
 

@@ -118,7 +118,7 @@ func (v *Verifier) Verify(st *VerifierState, m Signed, username []byte, a Algori
 	if a != MD5 && a != SHA256 {
 		return Verified{}, fmt.Errorf("%w: unknown %v", ErrIntegrity, a)
 	}
-	username = trimNUL(username)
+	username = TrimNUL(username)
 	if len(username) == 0 || len(username) > maxParsed {
 		return Verified{}, ErrUsername
 	}

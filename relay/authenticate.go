@@ -96,7 +96,7 @@ func (r *request) findUsername() bool {
 		}
 		r.username = append(r.usernameSpace[:0], name...)
 	}
-	sum := sha256.Sum256(r.username)
+	sum := sha256.Sum256(auth.TrimNUL(r.username))
 	r.owner = [16]byte(sum[:16])
 	return true
 }
@@ -131,9 +131,14 @@ func (r *request) knownKey() []byte {
 	return nil
 }
 
-// strictly says that the credential must still be valid for this request.
+// strictly says that the credential must still be valid for this request: what
+// prolongs an allocation. Who made one may always delete it, as RFC 8656 §8 wants.
 func (r *request) strictly() bool {
-	return r.expiry == ExpiryRefresh && r.msg.Method() == stun.MethodRefresh
+	if r.expiry != ExpiryRefresh || r.msg.Method() != stun.MethodRefresh {
+		return false
+	}
+	lifetime, err := r.msg.Uint32(stun.AttrLifetime)
+	return err != nil || lifetime != 0
 }
 
 // CheckIntegrity checks the request against a candidate key. For [auth.Verifier].

@@ -30,7 +30,7 @@ func (w *worker) fromClient(b []byte, tos uint8, from *origin) Drop {
 func (w *worker) message(b []byte, tos uint8, from *origin) Drop {
 	m, err := stun.Parse(b)
 	if err != nil {
-		return DropMalformed
+		return w.classic(b, from)
 	}
 	if m.CheckFingerprint() != nil {
 		return DropFingerprint
@@ -122,5 +122,5 @@ func (w *worker) sendIndication(m stun.Message, tos uint8, from *origin) Drop {
 	if permitted, _ := w.table.Permitted(a, peer.Addr(), w.now); !permitted {
 		return DropNoPermission
 	}
-	return w.toPeer(a, peer, data, tos, m.Has(stun.AttrDontFragment))
+	return w.toPeer(a, peer, data, tos, m.Has(stun.AttrDontFragment) && !translated(from, peer.Addr().Is6()))
 }

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"runtime"
 	"time"
+	"unicode/utf8"
 
 	"turnout/allocation"
 	"turnout/auth"
@@ -41,6 +42,11 @@ func (r PortRange) Has(port uint16) bool { return r.Min <= port && port <= r.Max
 type Config struct {
 	// Realm is what clients are told to hash their password with. RFC 8489 §14.9.
 	Realm string
+	// Software is the text of SOFTWARE in answers, at most 127 characters (RFC 8489 §14.14). If empty, "turnout": a
+	// version would help an attacker choose (§16.1.2).
+	Software string
+	// NoSoftware leaves SOFTWARE out.
+	NoSoftware bool
 	// Listeners are where clients reach the relay. Port 0 takes a free one: see Server.Addrs.
 	Listeners []Listener
 	// RelayAddresses are what relayed addresses are made of, any number of each family.
@@ -96,6 +102,9 @@ type Config struct {
 
 	// UserAllocations is how many allocations a user may have at a time. If zero, any number.
 	UserAllocations int
+	// AllocationBandwidth is how many bits a second of payload one allocation may relay by UDP, each way. What exceeds it
+	// by more than a second's worth is dropped. If zero, any number.
+	AllocationBandwidth int64
 	// TotalAllocations is how many there may be in all. If zero, as many as ports and descriptors allow.
 	TotalAllocations int
 	// MaxPermissions and MaxChannels bound those of one allocation. If zero, 1024.
@@ -127,6 +136,7 @@ type Config struct {
 
 // withDefaults fills in what is zero.
 func (c Config) withDefaults() Config {
+	c.Software = cmp.Or(c.Software, "turnout")
 	c.PortMin = cmp.Or(c.PortMin, 49152) // RFC 8656 §7.2: the dynamic port range
 	c.PortMax = cmp.Or(c.PortMax, 65535)
 	c.Batch = cmp.Or(c.Batch, 64)
@@ -166,6 +176,7 @@ func (c Config) check() error {
 	need(len(c.Listeners) > 0, "a relay needs an address to listen on")
 	need(len(c.RelayAddresses) > 0, "a relay needs an address to relay from")
 	need(c.Verifier != nil, "a relay needs a verifier of credentials")
+	need(utf8.ValidString(c.Software) && utf8.RuneCountInString(c.Software) < 128, "the text of SOFTWARE is not UTF-8 of at most 127 characters")
 	need(c.MaxLifetime >= c.DefaultLifetime, "the longest lifetime is shorter than the default")
 	for _, l := range c.Listeners {
 		plain := l.Transport == allocation.UDP || l.Transport == allocation.TCP

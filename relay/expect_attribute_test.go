@@ -83,6 +83,10 @@ func (a *actor) expectAttribute(m stun.Message, l line, key, v string) {
 		a.bind(key, v, strconv.FormatUint(uint64(binary.BigEndian.Uint32([]byte(text(stun.AttrConnectionID)))), 10))
 	case "has", "lacks":
 		a.expectPresence(m, key, v)
+	case "at-most": // bytes of the whole message
+		if most, err := strconv.Atoi(v); err != nil || len(m.Bytes()) > most {
+			a.fatalf("%d bytes, want at most %s", len(m.Bytes()), v)
+		}
 	case "tos":
 	default:
 		a.fatalf("cannot expect %s=", key)

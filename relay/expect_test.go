@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"encoding/hex"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -53,6 +54,11 @@ func (a *actor) expect(l line) {
 		a.bindAddr("from", l, p.from)
 	case p.from != a.answersFrom(l): // RFC 8489 §6.3.1.2, RFC 8656 §7.2: on the 5-tuple
 		a.fatalf("got %s from %s, want it from %s", describe(p.bytes), p.from, a.answersFrom(l))
+	case what == "hex":
+		a.onlyKeys(l)
+		if got, want := hex.EncodeToString(p.bytes), strings.Join(l.words[1:], ""); got != want {
+			a.fatalf("got %s, want %s", got, want)
+		}
 	case what == "channel":
 		a.onlyKeys(l, "tos")
 		a.expectChannel(l, p.bytes)

@@ -68,6 +68,10 @@ func allocationRequest(rq *request) (allocation.Request, error) {
 	if r.ReserveNext && r.Additional {
 		return r, errBadRequest
 	}
+	if rq.msg.Has(stun.AttrDontFragment) && blindToDF(rq.from, r.IPv6) {
+		rq.unknown = append(rq.unknown[:0], stun.AttrDontFragment) // RFC 8656 §7.2, item 4
+		return r, errUnknownAttribute
+	}
 	if err := checkLifetime(rq); err != nil {
 		return r, err
 	}

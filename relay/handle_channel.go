@@ -21,8 +21,11 @@ func handleChannelBind(rq *request, _ *stun.Builder) error {
 	if err != nil {
 		return err
 	}
-	if !a.Has(peer.Addr().Is6()) {
+	if !a.Has(peer.Addr().Is6()) { // the one answer here that is a MUST, so it comes first
 		return errPeerFamilyMismatch
+	}
+	if n < firstChannel || n > rq.lastChannel {
+		return errBadRequest
 	}
 	if !rq.policy.Allowed(peer) {
 		return errForbidden
@@ -33,7 +36,7 @@ func handleChannelBind(rq *request, _ *stun.Builder) error {
 
 func channelBindAttributes(rq *request) (stun.ChannelNumber, netip.AddrPort, error) {
 	n, err := rq.msg.ChannelNumber()
-	if err != nil || n < firstChannel || n > rq.lastChannel {
+	if err != nil {
 		return 0, netip.AddrPort{}, errBadRequest
 	}
 	peer, err := rq.msg.XORAddrPort(stun.AttrXORPeerAddress)

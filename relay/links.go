@@ -83,6 +83,10 @@ func (w *worker) closeFamily(a *allocation.Allocation, ipv6 bool) {
 // end implements opener.
 func (w *worker) end(a *allocation.Allocation, why EndReason) {
 	w.unlink(a, why)
+	if why == EndNotOpened {
+		w.table.Undo(a) // nobody has heard of its ports
+		return
+	}
 	w.table.Delete(a)
 }
 

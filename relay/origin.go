@@ -28,6 +28,7 @@ type link struct {
 	relays  [2]netio.Socket // by family index
 	peers   [2]net.Listener // of a TCP allocation, in their place
 	icmp    allocation.Time // arrival time of the ICMP rate limit
+	meters  [2]meter        // of the allocation's bandwidth, from and to the client
 	started int64           // unix seconds, for the line logged at the end
 
 	connections map[netip.AddrPort]*connection // of a TCP allocation, by peer; some may have ended just now
@@ -37,6 +38,12 @@ type link struct {
 func (o *origin) byTCP() bool {
 	return o.tuple.Transport == allocation.TCP || o.tuple.Transport == allocation.TLS
 }
+
+// Ways of an allocation's traffic, each with a meter.
+const (
+	fromClient = 0
+	toClient   = 1
+)
 
 // family is the index of an address family in a link.
 func family(ipv6 bool) int {

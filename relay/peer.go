@@ -43,6 +43,9 @@ func (w *worker) fromPeer(a *allocation.Allocation, from netip.AddrPort, payload
 	if restricted && !w.policy.AllowedUDP(from, &w.verdict) {
 		return DropPeerSource
 	}
+	if !w.links[a.ID().Index()].meters[toClient].admits(len(payload), w.bandwidth, w.now) {
+		return DropBandwidth
+	}
 	w.counters.traffic(counterFromPeers, len(payload))
 	t := a.Traffic()
 	t.PacketsOut++
@@ -106,6 +109,9 @@ func (w *worker) toPeer(a *allocation.Allocation, peer netip.AddrPort, payload [
 	own := w.policy.isOwn(peer.Addr())
 	if (own || peer.Port() == 0) && !w.policy.AllowedUDP(peer, &w.verdict) {
 		return DropPeerDenied
+	}
+	if !w.links[a.ID().Index()].meters[fromClient].admits(len(payload), w.bandwidth, w.now) {
+		return DropBandwidth
 	}
 	w.counters.traffic(counterFromClients, len(payload))
 	t := a.Traffic()

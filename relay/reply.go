@@ -34,7 +34,7 @@ func (w *worker) respond(p *reply, to *origin, c stun.Code, add func(*stun.Build
 	} else {
 		add(rs)
 	}
-	rs.AddString(stun.AttrSoftware, software)
+	w.addSoftware(rs)
 	rs.AddIntegrity(p.key, p.integrity)
 	if p.fingerprint {
 		rs.AddFingerprint()

@@ -105,7 +105,7 @@ func (r *request) answer(h *method, rs *stun.Builder, dst []byte) (stun.Code, er
 		c = code(err)
 		r.buildError(rs, dst, c)
 	}
-	rs.AddString(stun.AttrSoftware, software)
+	r.addSoftware(rs)
 	if r.authenticated && c != stun.CodeStaleNonce {
 		rs.AddIntegrity(r.verified.Key, r.integrity)
 	}
@@ -113,6 +113,13 @@ func (r *request) answer(h *method, rs *stun.Builder, dst []byte) (stun.Code, er
 		rs.AddFingerprint()
 	}
 	return c, nil
+}
+
+// addSoftware says what made the answer, if the administrator lets it. RFC 8489 §6.3.1.1.
+func (s *settings) addSoftware(rs *stun.Builder) {
+	if s.software != "" {
+		rs.AddString(stun.AttrSoftware, s.software)
+	}
 }
 
 // check authenticates where the method asks for it, then looks for attributes
@@ -152,6 +159,3 @@ func (r *request) buildError(rs *stun.Builder, dst []byte, c stun.Code) {
 		rs.AddUnknownAttributes(r.unknown)
 	}
 }
-
-// software is what SOFTWARE says: no version, which would help an attacker choose.
-const software = "turnout"

@@ -88,6 +88,12 @@ func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string)
 		return d
 	}
 	switch key {
+	case "realm":
+		c.Realm, v.Realm = value, value
+	case "software":
+		c.Software = value
+	case "no-software":
+		c.NoSoftware = true
 	case "relay-addresses":
 		c.RelayAddresses = relayAddresses(strings.Split(value, ",")...)
 	case "ports":
@@ -118,6 +124,8 @@ func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string)
 		c.TotalLifetime = duration()
 	case "user-allocations":
 		c.UserAllocations = number()
+	case "bandwidth":
+		c.AllocationBandwidth = int64(number())
 	case "total-allocations":
 		c.TotalAllocations = number()
 	case "permissions":
@@ -134,6 +142,12 @@ func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string)
 		c.BacklogTime = duration()
 	case "stream-buffer":
 		s.network.SetStreamBuffer(number())
+	case "stream-tos":
+		tos, err := strconv.ParseUint(value, 0, 8)
+		if err != nil {
+			s.fatalf("%s: %v", key, err)
+		}
+		s.network.SetStreamTOS(uint8(tos))
 	case "mtu":
 		s.network.SetMTU(number())
 	case "allow":

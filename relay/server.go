@@ -80,6 +80,9 @@ func (s *Server) configure(c Config) error {
 		return err
 	}
 	s.realm = c.Realm
+	if !c.NoSoftware {
+		s.software = c.Software
+	}
 	s.defaultLifetime = allocation.Duration(c.DefaultLifetime)
 	s.maxLifetime = allocation.Duration(c.MaxLifetime)
 	s.totalLifetime = allocation.Duration(c.TotalLifetime)
@@ -93,6 +96,7 @@ func (s *Server) configure(c Config) error {
 	}
 	s.expiry = c.Expiry
 	s.userAllocations = c.UserAllocations
+	s.bandwidth = rateOf(c.AllocationBandwidth)
 	s.backlogBytes, s.backlogTime = c.BacklogBytes, c.BacklogTime
 	s.verifier = c.Verifier
 	s.ports = ports

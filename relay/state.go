@@ -15,6 +15,7 @@ import (
 // concurrent use by itself.
 type settings struct {
 	realm           string
+	software        string // of answers; "" for none
 	defaultLifetime allocation.Duration
 	maxLifetime     allocation.Duration
 	totalLifetime   allocation.Duration // 0: none
@@ -22,6 +23,7 @@ type settings struct {
 	known           stun.AttributeSet // comprehension-required attributes understood here
 	expiry          Expiry
 	userAllocations int
+	bandwidth       rate // of an allocation, each way
 	backlogBytes    int
 	backlogTime     time.Duration
 

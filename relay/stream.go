@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"turnout/allocation"
+	"turnout/internal/netio"
 	"turnout/stun"
 )
 
@@ -21,6 +22,8 @@ const (
 	streamStuck = 30 * time.Second
 	// streamBuffer is what a connection starts with; it grows with the frames it carries.
 	streamBuffer = 4 << 10
+	// ecn are the bits of the Type of Service that are not DSCP's. RFC 3168 §5.
+	ecn = 0x03
 	// maxRecord is the most that one DTLS record carries. RFC 6347 §4.1, as TLS 1.2.
 	maxRecord = 1 << 14
 )
@@ -36,6 +39,7 @@ type stream struct {
 	tuple     allocation.FiveTuple
 	datagrams bool          // DTLS: each read is one message, and each write
 	messages  messageWriter // conn, if it writes messages
+	tos       uint8         // of what goes to peers: the connection's DSCP, Not-ECT
 	worker    *worker
 	resend    post // hands over what was queued while the writer was busy
 
@@ -71,6 +75,7 @@ func newStream(conn net.Conn, ft allocation.FiveTuple, w *worker) *stream {
 	messages, _ := conn.(messageWriter)
 	s := &stream{
 		conn: conn, tuple: ft, datagrams: ft.Transport == allocation.DTLS, messages: messages, worker: w,
+		tos:     netio.ConnectionTOS(conn) &^ ecn, // RFC 8656 §15
 		handed:  make(chan *chunk, 4),
 		resumed: make(chan struct{}, 1),
 		gone:    make(chan struct{}),
@@ -370,7 +375,7 @@ func (w *worker) serveFrames(s *stream, frames []byte) {
 			break // the reader posts whole frames
 		}
 		w.origin = origin{tuple: s.tuple, stream: s}
-		w.serveClient(frames[:n], 0, &w.origin)
+		w.serveClient(frames[:n], s.tos, &w.origin)
 		frames = frames[n:]
 	}
 }

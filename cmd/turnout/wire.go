@@ -124,6 +124,8 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 	}
 	c := relay.Config{
 		Realm:                l.Realm,
+		Software:             l.Software,
+		NoSoftware:           l.Software == "none",
 		Listeners:            listen,
 		RelayAddresses:       addresses,
 		PortMin:              l.Relay.Ports.Min,
@@ -147,6 +149,7 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 		HostAddresses:        host,
 		OwnPorts:             own,
 		UserAllocations:      l.Quota.User.Allocations,
+		AllocationBandwidth:  int64(l.Quota.Allocation.Bandwidth),
 		TotalAllocations:     l.Quota.Total.Allocations,
 		MaxPermissions:       l.Limits.Permissions,
 		MaxChannels:          l.Limits.Channels,

@@ -18,6 +18,10 @@ type Config struct {
 	// Keys of clients are derived from it. Needs a restart.
 	Realm string `key:"realm" default:"turnout"`
 
+	// What answers say of the software that made them. A version would help an attacker choose; none says nothing at all.
+	// At most 127 characters. Needs a restart.
+	Software string `key:"software" default:"turnout"`
+
 	// Where clients are served, as scheme://address:port. Schemes are udp, tcp, tls and dtls.
 	// 0.0.0.0 means every IPv4 interface, [::] every IPv6 one. Port 0 takes a free port at every start.
 	// Needed: without a listener there is no relay. Put this host's public addresses here. Needs a restart.
@@ -193,8 +197,19 @@ type Quota struct {
 	// Of one user. Counts the subjects of derived credentials, not static users.
 	User UserQuota `key:"user"`
 
+	// Of one allocation.
+	Allocation AllocationQuota `key:"allocation"`
+
 	// Of all users together.
 	Total TotalQuota `key:"total"`
+}
+
+// An AllocationQuota bounds one allocation.
+type AllocationQuota struct {
+	// Bits a second of payload that it may relay by UDP, each way; what exceeds it by more than a second's worth is dropped.
+	// With quota.user.allocations it bounds a user too. TCP allocations are not bounded: TCP sees to congestion itself.
+	// If zero, no limit. Needs a restart.
+	Bandwidth int `key:"bandwidth" default:"0" min:"0"`
 }
 
 // A UserQuota bounds one user.

@@ -45,7 +45,7 @@ func TestDefaults(t *testing.T) {
 	t.Parallel()
 	l := mustLoad(t, minimal, Sources{}, nil)
 	want := Config{
-		Realm:  "turnout",
+		Realm: "turnout", Software: "turnout",
 		Listen: []Listener{{"udp", netip.MustParseAddrPort("127.0.0.1:3478")}},
 		Relay: Relay{
 			Ports: PortRange{49152, 65535}, Batch: 64, GSO: "auto", GRO: "auto", Channels: "rfc8656", Network: "auto",
@@ -69,6 +69,7 @@ func TestDefaults(t *testing.T) {
 func TestWholeContract(t *testing.T) {
 	t.Parallel()
 	const text = `realm: turnout.example
+software: someone
 listen:
   - udp://192.0.2.1:3478
   - tcp://192.0.2.1:3478
@@ -130,6 +131,8 @@ auth:
 quota:
   user:
     allocations: 100
+  allocation:
+    bandwidth: 50000000
   total:
     allocations: 5000
 limits:

@@ -10,7 +10,6 @@ var unavailable = []string{
 	"alternates",
 	"drain",
 	"quota.user.bandwidth",
-	"quota.allocation",
 	"classes",
 	"limits.new-peers",
 	"api",

@@ -15,6 +15,7 @@ import (
 // validate finds what every value alone does not show. A rule says nothing about a key that is told of already.
 func (l *loader) validate() {
 	l.checkRealm()
+	l.checkSoftware()
 	l.checkListen()
 	l.checkTLS()
 	l.checkProxies()
@@ -40,6 +41,17 @@ func (l *loader) checkRealm() {
 		l.wrong(o, "realm", "%s has a control character; write it without", quote(r))
 	case utf8.RuneCountInString(r) > most:
 		l.wrong(o, "realm", "has %d characters; at most %d are allowed", utf8.RuneCountInString(r), most)
+	}
+}
+
+// checkSoftware keeps the text of SOFTWARE what RFC 8489 §14.14 allows.
+func (l *loader) checkSoftware() {
+	const most = 127
+	switch s, o := l.out.Software, l.origin("software"); {
+	case !utf8.ValidString(s):
+		l.wrong(o, "software", "is not UTF-8; write a short text, or none")
+	case utf8.RuneCountInString(s) > most:
+		l.wrong(o, "software", "has %d characters; at most %d are allowed", utf8.RuneCountInString(s), most)
 	}
 }
 

@@ -79,9 +79,9 @@ func parseAddrPort(s, scheme string) (netip.AddrPort, error) {
 	a, err := netip.ParseAddrPort(s)
 	if err != nil {
 		if ip, err := netip.ParseAddr(s); err == nil {
-			return netip.AddrPort{}, fmt.Errorf("%s has no port; write %s%s", quote(s), scheme, netip.AddrPortFrom(ip.Unmap(), 3478))
+			return netip.AddrPort{}, fmt.Errorf("%s has no port; write %s%s", quote(s), scheme, netip.AddrPortFrom(ip.Unmap(), usualPort(scheme)))
 		}
-		return netip.AddrPort{}, fmt.Errorf("%s is not an IP address and port; write %s192.0.2.1:3478 or %[2]s[2001:db8::1]:3478", quote(s), scheme)
+		return netip.AddrPort{}, fmt.Errorf("%s is not an IP address and port; write %s192.0.2.1:%d or %[2]s[2001:db8::1]:%[3]d", quote(s), scheme, usualPort(scheme))
 	}
 	if a.Addr().Is4In6() {
 		return netip.AddrPort{}, fmt.Errorf("%s is an IPv4 address written as IPv6; write %s%s", quote(s), scheme, netip.AddrPortFrom(a.Addr().Unmap(), a.Port()))
@@ -90,6 +90,14 @@ func parseAddrPort(s, scheme string) (netip.AddrPort, error) {
 		return netip.AddrPort{}, err
 	}
 	return a, nil
+}
+
+// usualPort is the one that clients take where nothing names another (RFC 8656 §4.1).
+func usualPort(scheme string) uint16 {
+	if scheme == "tls://" || scheme == "dtls://" {
+		return 5349
+	}
+	return 3478
 }
 
 // bindable says why no socket is bound to a.

@@ -34,6 +34,7 @@ type Memory struct {
 	mtu        int                                   // guarded by mu: 0: no limit
 	queue      int                                   // guarded by mu: datagrams the next socket's queue holds
 	buffer     int                                   // guarded by mu: bytes each way of the next stream
+	streamTOS  uint8                                 // guarded by mu: of the next stream
 	fate       func(Transit) Fate                    // guarded by mu
 	dialFate   func(local, peer netip.AddrPort) Fate // guarded by mu
 	flights    []flight                              // guarded by mu: delayed, by due time and order of sending
@@ -154,6 +155,13 @@ func (m *Memory) SetStreamBuffer(bytes int) {
 	if bytes <= 0 {
 		m.buffer = memoryStreamBuffer
 	}
+}
+
+// SetStreamTOS sets the Type of Service or Traffic Class of streams connected from now on: see [ConnectionTOS].
+func (m *Memory) SetStreamTOS(tos uint8) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.streamTOS = tos
 }
 
 // MemoryStats are totals of datagrams since NewMemory.

@@ -34,6 +34,9 @@ type recorder struct {
 	held    []byte // guarded by mu
 }
 
+// NetConn is the connection below.
+func (r *recorder) NetConn() net.Conn { return r.Conn }
+
 // Read bounds and keeps what comes before the judgement.
 func (r *recorder) Read(b []byte) (int, error) {
 	if r.judged {

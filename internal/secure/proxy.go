@@ -146,6 +146,9 @@ type proxied struct {
 	header proxyHeader
 }
 
+// NetConn is the connection below.
+func (p *proxied) NetConn() net.Conn { return p.Conn }
+
 // RemoteAddr is the client's address.
 func (p *proxied) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(p.header.client) }
 

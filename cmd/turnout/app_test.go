@@ -94,6 +94,7 @@ type fakeRelay struct {
 	onStart func(relay.Config)
 	onStop  func()
 	live    bool // a call is
+	hangs   bool // a worker does
 
 	mu    sync.Mutex
 	calls []string
@@ -153,8 +154,17 @@ func (f *fakeRelay) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-func (f *fakeRelay) Drain()             { f.called("Drain") }
-func (f *fakeRelay) Ready() bool        { return true }
+func (f *fakeRelay) Drain()      { f.called("Drain") }
+func (f *fakeRelay) Ready() bool { return true }
+
+func (f *fakeRelay) Alive(ctx context.Context) error {
+	if f.hangs {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return nil
+}
+
 func (f *fakeRelay) Stats() relay.Stats { return relay.Stats{Allocations: 1} }
 
 // TestExit runs commands that end by themselves.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -47,6 +48,7 @@ func (a *app) serveCommand() *cobra.Command {
 // A service is what serve runs.
 type service struct {
 	log      *slog.Logger
+	manager  manager
 	relay    atomic.Pointer[relayServer] // nil before it listens
 	draining atomic.Bool
 	admins   []*admin.Server
@@ -57,6 +59,7 @@ type service struct {
 // serve runs until ctx ends or a part of it fails.
 func (a *app) serve(ctx context.Context, l *config.Loaded) error {
 	s := &service{log: newLogger(l.Log, a.stderr), ended: make(chan error, 3)}
+	s.manager = newManager(a.environ, os.Getpid(), s.log)
 	for _, w := range l.Warnings {
 		s.log.Warn(w.String())
 	}
@@ -94,6 +97,8 @@ func (a *app) serve(ctx context.Context, l *config.Loaded) error {
 	if err := a.announce(l, t, c, tr.name(), server.Addrs(), s.admins); err != nil {
 		return errors.Join(err, s.stop(server))
 	}
+	s.manager.tell("READY=1")
+	defer s.manager.watch(server.Alive)()
 	select {
 	case err = <-s.ended:
 		s.running--
@@ -160,6 +165,7 @@ func (s *service) state() admin.State {
 // stop ends the relay and then the operator's pages, which say so until the end.
 func (s *service) stop(server relayServer) error {
 	s.draining.Store(true)
+	s.manager.tell("STOPPING=1")
 	live := server.Stats().Allocations
 	s.log.Info("stopping", "allocations", live)
 	server.Drain()

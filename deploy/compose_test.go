@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goccy/go-yaml"
 )
@@ -15,6 +16,7 @@ func TestCompose(t *testing.T) {
 	var c struct {
 		Services map[string]struct {
 			Image    string
+			Grace    string   `yaml:"stop_grace_period"`
 			Network  string   `yaml:"network_mode"`
 			ReadOnly bool     `yaml:"read_only"`
 			CapDrop  []string `yaml:"cap_drop"`
@@ -53,6 +55,9 @@ func TestCompose(t *testing.T) {
 		t.Errorf("turnout may do more than it needs, or has no secret: %+v", relay)
 	}
 	loaded := load(t, "/etc/turnout/turnout.yaml", read(t, "compose/turnout.yaml"))
+	if grace, err := time.ParseDuration(relay.Grace); err != nil || grace < time.Duration(loaded.Drain.Deadline)+10*time.Second {
+		t.Errorf("it drains for %s and is killed after %s (%v)", time.Duration(loaded.Drain.Deadline), relay.Grace, err)
+	}
 	if target := loaded.Admin.Listen.String(); !strings.Contains(read(t, "prometheus/prometheus.yml"), "["+target+"]") {
 		t.Errorf("Prometheus does not scrape %s", target)
 	}

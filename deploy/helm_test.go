@@ -58,10 +58,7 @@ type pod struct {
 	Containers []struct {
 		Liveness  probe `yaml:"livenessProbe"`
 		Readiness probe `yaml:"readinessProbe"`
-		Lifecycle struct {
-			PreStop struct{ Sleep struct{ Seconds int } } `yaml:"preStop"`
-		}
-		Security struct {
+		Security  struct {
 			ReadOnly     bool  `yaml:"readOnlyRootFilesystem"`
 			Escalation   *bool `yaml:"allowPrivilegeEscalation"`
 			Capabilities struct{ Drop []string }
@@ -124,9 +121,9 @@ func TestChart(t *testing.T) {
 	if got, want := slices.Sorted(maps.Keys(objects)), []string{"ConfigMap", "DaemonSet", "PodDisruptionBudget", "Secret"}; !slices.Equal(got, want) {
 		t.Errorf("made %v, want %v", got, want)
 	}
-	checkPod(t, objects["DaemonSet"], true, 0)
+	checkPod(t, objects["DaemonSet"], true, 3600)
 	c := checkConfig(t, objects["ConfigMap"])
-	if c.Relay.Ports.Min != 49152 || c.Metrics.Listen.Port() != 9479 || len(c.Listen) != 2 {
+	if time.Duration(c.Drain.Deadline) != time.Hour || c.Relay.Ports.Min != 49152 || c.Metrics.Listen.Port() != 9479 || len(c.Listen) != 2 {
 		t.Errorf("configuration %+v", c)
 	}
 }
@@ -144,7 +141,7 @@ func TestChartEverything(t *testing.T) {
 	if n := objects["Deployment"].Spec.Replicas; n != 3 {
 		t.Errorf("%d replicas", n)
 	}
-	if c := checkConfig(t, objects["ConfigMap"]); c.TLS.Cert == "" || c.Listen[0].Scheme != "tls" {
+	if c := checkConfig(t, objects["ConfigMap"]); time.Duration(c.Drain.Deadline) != 10*time.Minute || c.TLS.Cert == "" || c.Listen[0].Scheme != "tls" {
 		t.Errorf("configuration %+v", c)
 	}
 	if p := objects["Service"].Spec.Ports; len(p) != 2 || p[0].Port != 5349 {
@@ -180,7 +177,7 @@ func TestChartRefuses(t *testing.T) {
 		{someSecret + ",listen[0].scheme=quic,listen[0].port=1", "scheme"},
 		{someSecret + ",listen[0].scheme=udp,listen[0].port=65536", "port"},
 		{someSecret + ",relayPorts.min=50000,relayPorts.max=40000", "relayPorts.min is above"},
-		{someSecret + ",drainSeconds=-1", "drainSeconds"},
+		{someSecret + ",drainSeconds=0", "drainSeconds"},
 	} {
 		out, err := attempt(t, "helm", "template", "relay", chart, "--kube-version", kubernetes, "--set", c.values)
 		if err == nil || !strings.Contains(out, c.want) {
@@ -210,9 +207,8 @@ func checkPod(t *testing.T, o object, hostNetwork bool, drain int) {
 	if c.Liveness.HTTP.Path != "/livez" || c.Readiness.HTTP.Path != "/readyz" || c.Liveness.HTTP.Port != "metrics" {
 		t.Errorf("%s: probes %+v, %+v", o.Kind, c.Liveness, c.Readiness)
 	}
-	// turnout takes up to 5 s from SIGTERM on, which follows the wait.
-	if c.Lifecycle.PreStop.Sleep.Seconds != drain || p.Grace < drain+10 {
-		t.Errorf("%s: waits %d s, want %d; is killed after %d s", o.Kind, c.Lifecycle.PreStop.Sleep.Seconds, drain, p.Grace)
+	if p.Grace < drain+10 {
+		t.Errorf("%s: drains for %d s and is killed after %d s", o.Kind, drain, p.Grace)
 	}
 }
 

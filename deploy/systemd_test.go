@@ -1,10 +1,12 @@
 package deploy
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestUnit has systemd read the unit and judge how much of the system it exposes.
@@ -18,6 +20,13 @@ func TestUnit(t *testing.T) {
 	unit := read(t, "systemd/turnout.service")
 	if strings.Count(unit, installed) != 1 {
 		t.Fatalf("the unit does not start %s", installed)
+	}
+	var seconds int
+	_, stop, _ := strings.Cut(unit, "\nTimeoutStopSec=")
+	defaults := load(t, "turnout.yaml", "listen: udp://127.0.0.1:3478\nrelay: {addresses: 127.0.0.1}\nauth: {secrets: [a-secret-of-some-length]}\n")
+	drain := time.Duration(defaults.Drain.Deadline)
+	if _, err := fmt.Sscanf(stop, "%ds", &seconds); err != nil || time.Duration(seconds)*time.Second < drain+10*time.Second {
+		t.Errorf("turnout drains for %s and is killed after %d s (%v)", drain, seconds, err)
 	}
 	// systemd looks for the binary: any program will do.
 	name := filepath.Join(t.TempDir(), "turnout.service")

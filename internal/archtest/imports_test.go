@@ -29,7 +29,7 @@ var mayImport = map[string][]string{
 	"internal/peertest":    {},
 	"relay":                {"allocation", "auth", "stun", "internal/netio"},
 	"client":               {"stun", "internal/netio"},
-	"bench":                {"client", "stun", "internal/netio"},
+	"bench":                {"stun", "internal/netio"}, // no client: a load generator has no business with its comforts
 	"cmd/turnout":          {"*"},
 }
 
@@ -40,7 +40,7 @@ var dataPlane = []string{"allocation", "auth", "relay", "stun"}
 var dataPlaneForbids = []string{
 	"net/http", "expvar", "encoding/xml", "text/template", "html/template",
 	"github.com/golang-jwt", "github.com/prometheus", "github.com/goccy/go-yaml", "gopkg.in/yaml", "go.yaml.in",
-	"github.com/spf13", "github.com/nats-io", "go.etcd.io/bbolt",
+	"github.com/spf13", "github.com/nats-io", "go.etcd.io/bbolt", "github.com/HdrHistogram", "gonum.org", "turnout/bench",
 }
 
 // kernelImports may be imported only by kernelPackages, by prefix.

@@ -26,7 +26,7 @@ type run struct {
 // runTable finds the latest run to a destination. It may forget: then another run is begun, which leaves later, so that
 // order is kept. So many entries that 64 runs seldom share one.
 type runTable [256]struct {
-	batch uint32 // the entry is of another batch otherwise
+	batch uint64 // the entry is of another batch otherwise; it never comes round
 	run   uint8
 }
 

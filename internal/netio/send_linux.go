@@ -23,7 +23,7 @@ type sender struct {
 	singles [maxSegments]run // those of single
 	count   int              // runs in the batch
 	current int              // the one that was begun or joined last
-	batch   uint32
+	batch   uint64
 	table   runTable
 
 	next     []int     // for each Out, the next one of its socket, then of its run

@@ -147,7 +147,7 @@ func (h *hub) datagrams(addr netip.AddrPort) (at netip.AddrPort, stop func()) {
 func (h *hub) echo(l net.Listener) (stop func()) {
 	var running sync.WaitGroup
 	var mu sync.Mutex
-	conns := map[net.Conn]bool{}
+	conns, stopped := map[net.Conn]bool{}, false
 	running.Go(func() {
 		for {
 			conn, err := l.Accept()
@@ -156,6 +156,9 @@ func (h *hub) echo(l net.Listener) (stop func()) {
 			}
 			mu.Lock()
 			conns[conn] = true
+			if stopped { // handed over at the last moment
+				conn.Close()
+			}
 			mu.Unlock()
 			running.Go(func() {
 				defer conn.Close()
@@ -178,6 +181,7 @@ func (h *hub) echo(l net.Listener) (stop func()) {
 	})
 	return sync.OnceFunc(func() {
 		mu.Lock()
+		stopped = true
 		for c := range conns {
 			c.Close()
 		}

@@ -28,6 +28,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
   "listen" $listen
   "relay" (dict "ports" (printf "%d-%d" (int .Values.relayPorts.min) (int .Values.relayPorts.max)))
   "auth" (dict "secrets" (list (dict "id" "k1" "file" "/run/secrets/turnout/secret")))
+  "drain" (dict "deadline" (printf "%ds" (int .Values.drainSeconds)))
   "metrics" (dict "listen" (printf "0.0.0.0:%d" (int .Values.metricsPort))) }}
 {{- if .Values.tls.existing }}
 {{- $_ := set $made "tls" (dict "cert" "/run/tls/tls.crt" "key" "/run/tls/tls.key") }}

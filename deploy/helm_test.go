@@ -2,17 +2,9 @@ package deploy
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
-	"math/big"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -216,46 +208,4 @@ func checkPod(t *testing.T, o object, hostNetwork bool, drain int) {
 func checkConfig(t *testing.T, o object) *config.Loaded {
 	t.Helper()
 	return load(t, "/etc/turnout/turnout.yaml", o.Data["turnout.yaml"])
-}
-
-// certify makes a certificate and its key, as PEM.
-func certify(t *testing.T) (certificate, key []byte) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"turn.example"}, NotAfter: time.Now().Add(time.Hour)}
-	signed, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	encoded, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded})
-}
-
-// load reads a configuration whose secrets are somewhere else.
-func load(t *testing.T, name, text string) *config.Loaded {
-	t.Helper()
-	certificate, key := certify(t)
-	c, err := config.Load(config.Sources{File: name, ReadFile: func(read string) ([]byte, error) {
-		switch {
-		case read == name:
-			return []byte(text), nil
-		case strings.HasPrefix(read, "/run/secrets/turnout"):
-			return []byte("a-secret-of-some-length"), nil
-		case read == "/run/tls/tls.crt":
-			return certificate, nil
-		case read == "/run/tls/tls.key":
-			return key, nil
-		}
-		return nil, fmt.Errorf("read %s: %w", read, os.ErrNotExist)
-	}})
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", name, err, text)
-	}
-	return c
 }

@@ -42,7 +42,10 @@ func newManager(environ []string, pid int, log *slog.Logger) manager {
 	return m
 }
 
-const maxWatchdog = 24 * time.Hour // more is none
+const (
+	maxWatchdog = 24 * time.Hour // more is none
+	tellTimeout = time.Second    // a manager that reads nothing must not keep turnout from ending
+)
 
 // tell sends one state. The service goes on where that fails; the manager will see to it.
 func (m manager) tell(state string) {
@@ -51,6 +54,7 @@ func (m manager) tell(state string) {
 	}
 	c, err := net.DialUnix("unixgram", nil, m.socket)
 	if err == nil {
+		_ = c.SetWriteDeadline(time.Now().Add(tellTimeout)) // a Unix socket has deadlines
 		_, err = c.Write([]byte(state))
 		_ = c.Close() // it was sent or not
 	}

@@ -14,50 +14,65 @@ import (
 	"time"
 )
 
-// notifySocket is a service manager's socket, in a folder of its own.
-func notifySocket(t *testing.T) (*net.UnixConn, string) {
+// notifySocket is a service manager's socket, in a folder of its own, and what the manager hears.
+func notifySocket(t *testing.T) (heard <-chan string, name string) {
 	t.Helper()
-	name := filepath.Join(t.TempDir(), "n")
+	name = filepath.Join(t.TempDir(), "n")
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
-	return conn, name
+	states := make(chan string, 1<<16) // more than any test lets come
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for b := make([]byte, 256); ; {
+			n, err := conn.Read(b)
+			if err != nil {
+				return // closed: the test is over
+			}
+			states <- string(b[:n])
+		}
+	}()
+	t.Cleanup(func() {
+		conn.Close()
+		<-ended
+	})
+	return states, name
 }
 
 // told is the next state that the manager hears.
-func told(t *testing.T, conn *net.UnixConn) string {
+func told(t *testing.T, heard <-chan string) string {
 	t.Helper()
-	b := make([]byte, 256)
-	conn.SetReadDeadline(time.Now().Add(10 * time.Second))
-	n, err := conn.Read(b)
-	if err != nil {
-		t.Fatalf("the service manager hears nothing: %v", err)
+	select {
+	case state := <-heard:
+		return state
+	case <-time.After(10 * time.Second):
+		t.Fatal("the service manager hears nothing")
+		return ""
 	}
-	return string(b[:n])
 }
 
 // TestNotify is a start and an end under a service manager with a watchdog.
 func TestNotify(t *testing.T) {
 	t.Parallel()
-	conn, name := notifySocket(t)
+	heard, name := notifySocket(t)
 	c := newConsole(t, "TURNOUT_ADMIN_LISTEN=127.0.0.1:0", "NOTIFY_SOCKET="+name, "WATCHDOG_USEC=20000")
 	stop := c.serving(t)
-	if got := told(t, conn); got != "READY=1" {
+	if got := told(t, heard); got != "READY=1" {
 		t.Errorf("first %q", got)
 	}
 	for range 3 {
-		if got := told(t, conn); got != "WATCHDOG=1" {
+		if got := told(t, heard); got != "WATCHDOG=1" {
 			t.Errorf("then %q", got)
 		}
 	}
 	if code := stop(); code != exitOK {
 		t.Fatalf("exit %d: %s", code, &c.err)
 	}
-	got := told(t, conn)
+	got := told(t, heard)
 	for got == "WATCHDOG=1" {
-		got = told(t, conn)
+		got = told(t, heard)
 	}
 	if got != "STOPPING=1" {
 		t.Errorf("last %q", got)
@@ -67,11 +82,11 @@ func TestNotify(t *testing.T) {
 // TestWatchdogHung gives no sign of life while a worker hangs.
 func TestWatchdogHung(t *testing.T) {
 	t.Parallel()
-	conn, name := notifySocket(t)
+	heard, name := notifySocket(t)
 	c := newConsole(t, "TURNOUT_ADMIN_LISTEN=127.0.0.1:0", "NOTIFY_SOCKET="+name, "WATCHDOG_USEC=20000")
 	c.relay.hangs = true
 	stop := c.serving(t)
-	if got := told(t, conn); got != "READY=1" {
+	if got := told(t, heard); got != "READY=1" {
 		t.Errorf("first %q", got)
 	}
 	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(c.err.String(), "a worker does not answer"); {
@@ -83,7 +98,7 @@ func TestWatchdogHung(t *testing.T) {
 	if code := stop(); code != exitOK {
 		t.Fatalf("exit %d: %s", code, &c.err)
 	}
-	if got := told(t, conn); got != "STOPPING=1" {
+	if got := told(t, heard); got != "STOPPING=1" {
 		t.Errorf("then %q", got)
 	}
 }

@@ -18,12 +18,11 @@ import "net/netip"
 //
 // Only the worker that owns the table may touch it.
 type Allocation struct {
-	// Set by Create, the same until Delete.
+	// Set by Create, the same until Delete, but for Rekey.
 	id          ID // 0 while the slot is free
 	generation  uint32
 	user        uint32 // index into the ledger, 0 for none
 	subject     uint32
-	tuple       tupleKey
 	transaction [12]byte
 	owner       [16]byte
 	key         [maxKey]byte
@@ -37,6 +36,10 @@ type Allocation struct {
 	credential  int64 // unix seconds, 0 for never
 
 	// Changes while the allocation lives. Owned by the worker.
+	tuple       tupleKey
+	next        tupleKey // while moving
+	moving      bool
+	detached    bool   // tuple is not in the index: the connection has ended
 	missing     family // the family of FamilyError, 0 for none
 	missingCode uint16
 	relayed     [2]relayedAddress // IPv4, IPv6

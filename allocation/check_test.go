@@ -10,7 +10,13 @@ func TestCheckFindsDamage(t *testing.T) {
 	t.Parallel()
 	for name, damage := range map[string]func(t *Table, a *Allocation, p *permission, c *channel){
 		"5-tuple not indexed": func(t *Table, a *Allocation, _ *permission, _ *channel) { t.byTuple.remove(a.tuple) },
-		"5-tuple of nobody":   func(t *Table, _ *Allocation, _ *permission, _ *channel) { t.byTuple.put(tupleKey{}, 1) },
+		"second 5-tuple not indexed": func(t *Table, a *Allocation, _ *permission, _ *channel) {
+			_ = t.BeginMove(a, tuple(9))
+			t.byTuple.remove(a.next)
+		},
+		"second 5-tuple without a move": func(_ *Table, a *Allocation, _ *permission, _ *channel) { a.next.transport = 1 },
+		"detached and indexed":          func(_ *Table, a *Allocation, _ *permission, _ *channel) { a.detached = true },
+		"5-tuple of nobody":             func(t *Table, _ *Allocation, _ *permission, _ *channel) { t.byTuple.put(tupleKey{}, 1) },
 		"5-tuple remembered": func(t *Table, a *Allocation, _ *permission, _ *channel) {
 			t.byTuple.tuple, t.byTuple.recent = FiveTuple{}, a.ref()
 		},

@@ -14,7 +14,8 @@ import (
 type driver struct {
 	t     testing.TB
 	bytes []byte
-	table *Table
+	table *Table    // the one of the present operation
+	all   [2]*Table // of two workers, which share ports and ledger
 	model *model
 	total int
 	now   Time
@@ -64,7 +65,11 @@ func newDriver(t testing.TB, bytes []byte) *driver {
 	ports.entropy.read = rand.NewChaCha8(seed).Read
 	d.total = d.below(8)
 	d.now = []Time{1, -3600e9, 86400e9 * 365}[d.below(3)]
-	d.table = NewTable(Config{Worker: 5, Ports: ports, Ledger: NewLedger(d.total), MaxPermissions: 3, MaxChannels: 2})
+	ledger := NewLedger(d.total)
+	for i := range d.all {
+		d.all[i] = NewTable(Config{Worker: 5 + i, Ports: ports, Ledger: ledger, MaxPermissions: 3, MaxChannels: 2})
+	}
+	d.table = d.all[0]
 	d.model = &model{ports: ports, allocations: make(map[FiveTuple]*modelAllocation), reservations: make(map[[8]byte]modelReservation), refused: make(map[modelPort]Time)}
 	return d
 }
@@ -87,19 +92,35 @@ func (d *driver) failf(format string, args ...any) {
 func (d *driver) step() {
 	d.t.Helper()
 	ft := modelTuples[d.below(len(modelTuples))]
-	a, m := d.table.Lookup(ft), d.model.allocations[ft]
+	ft, m := d.model.find(ft)
+	if m == nil {
+		m = d.model.allocations[ft] // nil too, or detached
+	}
+	which := d.below(2)
+	if m != nil {
+		which = m.table
+	}
+	d.table = d.all[which]
+	a := d.table.Lookup(ft)
+	if m != nil && m.detached {
+		a = d.table.LookupID(m.id)
+	}
 	if (a == nil) != (m == nil) {
 		d.failf("%v: table has %v, model %v", ft, a, m)
 	}
-	switch op := d.below(12); {
-	case op == 0 || op == 1 && m == nil:
-		d.create(ft)
+	switch op := d.below(14); {
+	case op == 0 && m != nil && !m.detached:
+		d.create(ft, which)
 	case op == 2:
 		d.advance()
 	case op == 3:
 		d.expire()
 	case m == nil:
-		d.create(ft)
+		d.create(ft, which)
+	case op == 12:
+		d.move(ft, a, m)
+	case op == 13:
+		d.handOver(ft, a, m)
 	case op == 4:
 		d.delete(ft, a)
 	case op == 5:
@@ -118,7 +139,7 @@ func (d *driver) step() {
 	d.compare()
 }
 
-func (d *driver) create(ft FiveTuple) {
+func (d *driver) create(ft FiveTuple, which int) {
 	r := Request{
 		Owner: [16]byte{byte(d.below(2))}, Key: []byte("0123456789abcdef"), User: []string{"", "alice", "bob"}[d.below(3)], MaxPerUser: d.below(4),
 		IPv4: d.below(3) != 0, IPv6: d.below(2) == 0, Additional: d.below(2) == 0, EvenPort: d.below(3) == 0,
@@ -146,7 +167,7 @@ func (d *driver) create(ft FiveTuple) {
 	if err != nil {
 		return
 	}
-	m := &modelAllocation{Request: r, id: a.ID(), permissions: make(map[netip.Addr]modelPermission), channels: make(map[ChannelNumber]modelChannel)}
+	m := &modelAllocation{Request: r, id: a.ID(), table: which, permissions: make(map[netip.Addr]modelPermission), channels: make(map[ChannelNumber]modelChannel)}
 	if r.UseReservation {
 		at := d.model.reservations[r.Reservation].at
 		delete(d.model.reservations, r.Reservation)
@@ -198,6 +219,19 @@ func (d *driver) advance() {
 }
 
 func (d *driver) expire() {
+	for _, d.table = range d.all {
+		d.expireTable()
+	}
+	for ft, m := range d.model.allocations {
+		for i, at := range m.relayed {
+			if at.IsValid() && m.expires[i].add(Tick) <= d.now {
+				d.failf("%v: family %d has not ended", ft, i)
+			}
+		}
+	}
+}
+
+func (d *driver) expireTable() {
 	d.log = append(d.log, fmt.Sprintf("%d expire", d.now))
 	next := d.table.Next()
 	d.table.Expire(d.now, func(a *Allocation, ipv4, ipv6 bool) {
@@ -218,13 +252,6 @@ func (d *driver) expire() {
 			delete(d.model.allocations, a.FiveTuple())
 		}
 	})
-	for ft, m := range d.model.allocations {
-		for i, at := range m.relayed {
-			if at.IsValid() && m.expires[i].add(Tick) <= d.now {
-				d.failf("%v: family %d has not ended", ft, i)
-			}
-		}
-	}
 	if next := d.table.Next(); next != 0 && next <= d.now {
 		d.failf("next is %d after Expire", next)
 	}
@@ -233,7 +260,7 @@ func (d *driver) expire() {
 func (d *driver) delete(ft FiveTuple, a *Allocation) {
 	undo := d.below(3) == 0
 	d.log = append(d.log, fmt.Sprintf("%d delete %v, undo %v", d.now, ft, undo))
-	id := a.ID()
+	id, detached := a.ID(), a.Detached() // whose 5-tuple may lead to another that is moving there
 	if token, ok := a.Token(); ok && undo {
 		delete(d.model.reservations, token)
 	}
@@ -243,7 +270,7 @@ func (d *driver) delete(ft FiveTuple, a *Allocation) {
 		d.table.Delete(a)
 	}
 	delete(d.model.allocations, ft)
-	if d.table.LookupID(id) != nil || d.table.Lookup(ft) != nil {
+	if d.table.LookupID(id) != nil || !detached && d.table.Lookup(ft) != nil {
 		d.failf("deleted and found")
 	}
 }

@@ -70,7 +70,8 @@ func (t *Table) remove(a *Allocation, used bool) {
 		}
 		t.wheel.clear(familyNode(a, f))
 	}
-	t.byTuple.remove(a.tuple)
+	t.dropNext(a)
+	t.dropTuple(a)
 	t.ledger.release(a.user, a.subject)
 	*a = Allocation{generation: a.generation + 1} // the key too
 	t.allocations.give(n)

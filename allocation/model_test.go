@@ -23,6 +23,9 @@ type modelPort struct {
 type modelAllocation struct {
 	Request
 	id          ID
+	table       int
+	next        FiveTuple // while moving
+	detached    bool
 	relayed     [2]netip.AddrPort // external; the zero AddrPort where it has none
 	expires     [2]Time
 	permissions map[netip.Addr]modelPermission
@@ -45,6 +48,16 @@ type modelReservation struct {
 	until Time
 }
 
+// find is the allocation that a 5-tuple leads to, and the one it is known by.
+func (m *model) find(ft FiveTuple) (FiveTuple, *modelAllocation) {
+	for key, a := range m.allocations {
+		if key == ft && !a.detached || a.next == ft && ft != (FiveTuple{}) {
+			return key, a
+		}
+	}
+	return ft, nil
+}
+
 // taken says whether nobody may be given the port.
 func (m *model) taken(at netip.AddrPort, tcp bool, now Time) bool {
 	for _, a := range m.allocations {
@@ -59,6 +72,11 @@ func (m *model) taken(at netip.AddrPort, tcp bool, now Time) bool {
 	}
 	until, ok := m.refused[modelPort{at, tcp}]
 	return ok && now < until
+}
+
+func (m *model) leads(ft FiveTuple) bool {
+	_, a := m.find(ft)
+	return a != nil
 }
 
 // hasPort says whether a port is to be had: an even one, or an even one and the next.
@@ -88,7 +106,7 @@ func (m *model) create(ft FiveTuple, r *Request, total int, now Time) (missing [
 		}
 	}
 	switch held, ok := m.reservations[r.Reservation]; {
-	case m.allocations[ft] != nil:
+	case m.leads(ft):
 		return missing, ErrInUse
 	case r.MaxPerUser > 0 && charged >= r.MaxPerUser:
 		return missing, ErrQuota

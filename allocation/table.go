@@ -111,6 +111,9 @@ func (t *Table) allocation(r ref) *Allocation {
 	return t.allocations.at(r)
 }
 
+// Worker is Config.Worker.
+func (t *Table) Worker() int { return t.worker }
+
 // Len is how many allocations there are; a dual allocation is one.
 func (t *Table) Len() int { return t.allocations.len() }
 

@@ -54,6 +54,12 @@ func (a *actor) attribute(b *stun.Builder, key, v string) {
 			a.fatalf("token: %v", err)
 		}
 		b.Add(stun.AttrReservationToken, token)
+	case "token-of": // another client's access token
+		b.Add(stun.AttrAccessToken, a.script.actor(v).token)
+	case "mobility":
+		b.Add(stun.AttrMobilityTicket, nil)
+	case "ticket":
+		b.AddString(stun.AttrMobilityTicket, a.script.expand(v))
 	case "dont-fragment":
 		b.Add(stun.AttrDontFragment, nil)
 	case "peer":

@@ -50,6 +50,7 @@ type actor struct {
 	realm          string
 	nonce          []byte
 	challenge      []byte // PASSWORD-ALGORITHMS of the last challenge
+	token, macKey  []byte // of an access token, in place of a password
 }
 
 // An arrival is what an actor received.
@@ -284,6 +285,9 @@ func (a *actor) do(l line) {
 		a.fatalf("a peer cannot %s", l.verb)
 	case l.verb == "is":
 		a.become(l)
+	case l.verb == "holds-token-of":
+		other := a.script.actor(l.words[0])
+		a.user, a.token, a.macKey = other.user, other.token, other.macKey
 	case l.verb == "raw":
 		b, err := hex.DecodeString(strings.Join(l.words, ""))
 		if err != nil {
@@ -352,11 +356,42 @@ func (a *actor) become(l line) {
 			b := a.script.actor(v)
 			a.user, a.password, a.algorithm = b.user, b.password, b.algorithm
 			a.realm, a.nonce, a.challenge = b.realm, b.nonce, b.challenge
-		case "ttl":
+		case "token":
+			a.becomeHolder(v, l)
+		case "ttl", "skew", "server", "mac-key":
 		default:
 			a.fatalf("a client is no %s", k)
 		}
 	}
+}
+
+// becomeHolder gives the client an access token: "is token=north ttl=1h", perhaps
+// made by a clock that goes wrong (skew=-10s), for another server (server=…) or
+// with a longer mac-key=32.
+func (a *actor) becomeHolder(kid string, l line) {
+	a.script.t.Helper()
+	duration := func(key string) time.Duration {
+		if l.values[key] == "" {
+			return 0
+		}
+		d, err := time.ParseDuration(l.values[key])
+		if err != nil {
+			a.fatalf("%v", err)
+		}
+		return d
+	}
+	server, size := scriptServer, 20
+	if v := l.values["server"]; v != "" {
+		server = v
+	}
+	if v := l.values["mac-key"]; v != "" {
+		size, _ = strconv.Atoi(v)
+	}
+	issued, err := authorizationServer(a.script.t, server).Issue(kid, size, duration("ttl"), time.Now().Add(duration("skew")))
+	if err != nil {
+		a.fatalf("%v", err)
+	}
+	a.user, a.token, a.macKey = kid, issued.Token, issued.MACKey
 }
 
 // describe tells what a packet is, for messages of failed tests.

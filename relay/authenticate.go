@@ -13,6 +13,27 @@ import (
 // carries, the preferred one first; requests must echo it byte for byte.
 var passwordAlgorithms = stun.AppendPasswordAlgorithms(nil, stun.PasswordSHA256, stun.PasswordMD5)
 
+// owners of allocations are hashes of what their requests are recognised by: the
+// username, or of a client that shares its username with others the mac_key of its
+// access token (RFC 7635). The lowest bit tells which, so that neither can be taken
+// for the other.
+const ownedByToken = 1
+
+func ownerByName(username []byte) (owner [16]byte) {
+	sum := sha256.Sum256(auth.TrimNUL(username))
+	owner = [16]byte(sum[:16])
+	owner[0] &^= ownedByToken
+	return owner
+}
+
+func ownerByToken(holder [16]byte) [16]byte {
+	holder[0] |= ownedByToken
+	return holder
+}
+
+// thirdParty says whether an owner is the holder of an access token.
+func thirdParty(owner [16]byte) bool { return owner[0]&ownedByToken != 0 }
+
 // authenticate checks a request by the long-term credential mechanism, in the
 // order of RFC 8489 §9.2.4.
 func (r *request) authenticate() error {
@@ -96,8 +117,7 @@ func (r *request) findUsername() bool {
 		}
 		r.username = append(r.usernameSpace[:0], name...)
 	}
-	sum := sha256.Sum256(auth.TrimNUL(r.username))
-	r.owner = [16]byte(sum[:16])
+	r.owner = ownerByName(r.username)
 	return true
 }
 
@@ -106,7 +126,17 @@ func (r *request) findUsername() bool {
 // with, so that a long call survives the end of its credential (auth.expiry:
 // allocate), else the verifier's.
 func (r *request) verify(algorithm auth.Algorithm) error {
-	if key := r.knownKey(); len(key) == keyLength(algorithm) && !r.strictly() && r.CheckIntegrity(key) == nil {
+	if token, ok := r.msg.Attribute(stun.AttrAccessToken); ok {
+		return r.verifyToken(token)
+	}
+	owner, key := r.standing()
+	if thirdParty(owner) && r.CheckIntegrity(key) == nil {
+		// RFC 7635 §9: only Allocate and Refresh carry the token.
+		r.owner, r.integrity = owner, r.msg.Integrity()
+		r.verified = auth.Verified{Key: append(r.keySpace[:0], key...)}
+		return nil
+	}
+	if owner == r.owner && len(key) == keyLength(algorithm) && !r.strictly() && r.CheckIntegrity(key) == nil {
 		// A copy: the answer to a Refresh is signed after the allocation is gone.
 		r.verified = auth.Verified{Key: append(r.keySpace[:0], key...)}
 		return nil
@@ -120,15 +150,41 @@ func (r *request) verify(algorithm auth.Algorithm) error {
 	return nil
 }
 
-// knownKey is the key that the user's allocation was made with, nil without one.
-func (r *request) knownKey() []byte {
-	if a := r.allocation; a != nil && a.Owner() == r.owner {
-		return a.Key()
+// standing is who owns what the request is about, the allocation or a connection
+// that waits for its client, and the key it was made with; nothing where there is none.
+func (r *request) standing() (owner [16]byte, key []byte) {
+	if a := r.allocation; a != nil {
+		return a.Owner(), a.Key()
 	}
-	if c := r.pending(); c != nil && c.owner == r.owner {
-		return c.key
+	if c := r.pending(); c != nil {
+		return c.owner, c.key
 	}
+	return owner, nil
+}
+
+// verifyToken finds the key in an access token. RFC 7635 §7.
+func (r *request) verifyToken(token []byte) error {
+	r.integrity = r.msg.Integrity() // there is no password, and no algorithm for one
+	v, err := r.verifier.VerifyToken(&r.verifierState, r, r.username, token, r.wall)
+	if err != nil {
+		r.failure = err
+		return errUnauthenticated
+	}
+	r.verified, r.owner = v, ownerByToken(v.Holder)
 	return nil
+}
+
+// unexpectedToken refuses an access token that nobody has asked for. RFC 7635 §7.
+func (r *request) unexpectedToken() bool {
+	return !r.known.Has(stun.AttrAccessToken) && r.msg.Has(stun.AttrAccessToken)
+}
+
+// renews says whether a Refresh comes with a new access token, which takes the
+// place of the one that the allocation was made with (RFC 7635 §9): on the
+// allocation's own 5-tuple only. It has nothing in common with the old one that
+// could be compared.
+func (r *request) renews() bool {
+	return r.msg.Method() == stun.MethodRefresh && r.verified.ThirdParty && thirdParty(r.allocation.Owner()) && !r.moves
 }
 
 // strictly says that the credential must still be valid for this request: what
@@ -162,6 +218,8 @@ func (r *request) outcome(err error) Authentication {
 		return AuthenticationStaleNonce
 	case r.msg.Integrity() == stun.IntegrityNone:
 		return AuthenticationChallenged
+	case errors.Is(r.failure, auth.ErrToken):
+		return AuthenticationWrongToken
 	case errors.Is(r.failure, auth.ErrIntegrity):
 		return AuthenticationWrongPassword
 	case errors.Is(r.failure, auth.ErrExpired):

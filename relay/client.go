@@ -10,6 +10,14 @@ import (
 // serveClient serves one message from a client: a datagram, or a frame of a stream.
 func (w *worker) serveClient(b []byte, tos uint8, from *origin) {
 	defer w.recovered(from, nil, b)
+	if len(w.forwarding) > 0 && from.stream == nil {
+		if to := w.forwarding[from.tuple]; to != nil {
+			if d := w.forward(to, b, tos, from); d != notDropped {
+				w.counters.drop(d)
+			}
+			return
+		}
+	}
 	if d := w.fromClient(b, tos, from); d != notDropped {
 		w.counters.drop(d)
 	}
@@ -55,6 +63,9 @@ func (w *worker) answer(m stun.Message, from *origin) Drop {
 	if h == nil || w.connections == nil && (h == &methodConnect || h == &methodConnectionBind) {
 		return DropMethod
 	}
+	if owner := w.owner(m, from); owner != nil {
+		return w.visit(owner, m, from)
+	}
 	rq := &w.request
 	rq.begin(m, from, &w.state, w.now, w.wall)
 	size := answerSize
@@ -88,7 +99,7 @@ func (w *worker) channelData(b []byte, tos uint8, from *origin) Drop {
 	if n > w.lastChannel {
 		return DropChannelReserved
 	}
-	a := w.table.Lookup(from.tuple)
+	a := w.allocationOf(from)
 	if a == nil {
 		return DropNoAllocation
 	}
@@ -104,7 +115,7 @@ func (w *worker) channelData(b []byte, tos uint8, from *origin) Drop {
 
 // sendIndication relays the data of a Send indication. RFC 8656 §11.2.
 func (w *worker) sendIndication(m stun.Message, tos uint8, from *origin) Drop {
-	a := w.table.Lookup(from.tuple)
+	a := w.allocationOf(from)
 	if a == nil {
 		return DropNoAllocation
 	}

@@ -122,6 +122,14 @@ type Config struct {
 	// BacklogTime: see BacklogBytes.
 	BacklogTime time.Duration
 
+	// Mobility lets clients take their allocations along to another address (RFC 8016). If false, a client that asks for
+	// that is refused by 405.
+	Mobility bool
+
+	// Alternates are where clients are sent that get no allocation here. If empty, they are refused. See
+	// docs/decisions/alternates.md and Server.SetAlternates.
+	Alternates Alternates
+
 	// Network opens the sockets. If nil, the system's.
 	Network netio.Network
 	// ListenStream opens the listeners of every transport but UDP. Its listeners accept connections that are ready

@@ -26,6 +26,8 @@ const (
 	DropStreamFraming
 	DropTCPAllocation
 
+	DropMoving
+
 	DropTruncated // also from peers
 	DropBandwidth // also from peers
 
@@ -72,6 +74,7 @@ var drops = [numDrops]struct{ name, sentence string }{
 	DropPeerDenied:            {"peer_denied", "Data from the client to a peer that the peer policy denies."},
 	DropPeerFamily:            {"peer_family", "Data to a peer of an address family that the allocation lacks."},
 	DropStreamFraming:         {"stream_framing", "A stream carried something that is neither STUN nor ChannelData; it was closed."},
+	DropMoving:                {"moving", "A client's allocation is on its way from one worker to another, and something of the client's waits for it already."},
 	DropTCPAllocation:         {"tcp_allocation", "A Send indication on a TCP allocation, whose control connection carries no data (RFC 6062 §3)."},
 	DropTruncated:             {"truncated", "A datagram larger than its receive slot, which holds any: the system is not what it says."},
 	DropBandwidth:             {"bandwidth", "Data beyond the bandwidth of an allocation (RFC 8656 §5)."},

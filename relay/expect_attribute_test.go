@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"turnout/auth"
 	"turnout/stun"
 )
 
@@ -70,6 +69,21 @@ func (a *actor) expectAttribute(m stun.Message, l line, key, v string) {
 	case "info":
 		_, _, info, _ := m.ICMP()
 		a.bind(key, v, strconv.Itoa(int(info)))
+	case "third-party":
+		a.bind(key, v, text(stun.AttrThirdPartyAuthorization))
+	case "ticket":
+		a.bind(key, v, text(stun.AttrMobilityTicket))
+		if n := len(text(stun.AttrMobilityTicket)); n > 32 {
+			a.fatalf("a ticket of %d bytes", n)
+		}
+	case "other-ticket":
+		if text(stun.AttrMobilityTicket) == a.script.expand(v) {
+			a.fatalf("the ticket is %s again", v)
+		}
+	case "alternate":
+		a.bind(key, v, strings.Join(alternateServers(m), ","))
+	case "domain":
+		a.bind(key, v, text(stun.AttrAlternateDomain))
 	case "origin":
 		a.expectPlainAddr(m, l, key, stun.AttrResponseOrigin)
 	case "other":
@@ -180,7 +194,7 @@ func (a *actor) expectSigned(m stun.Message, v string) {
 	if want == stun.IntegrityNone {
 		return
 	}
-	if err := m.CheckIntegrity(auth.DeriveKey(nil, a.algorithm, a.user, a.realm, a.password)); err != nil {
+	if err := m.CheckIntegrity(a.key(a.algorithm, a.user, a.realm, a.password)); err != nil {
 		a.fatalf("%v", err)
 	}
 }

@@ -110,7 +110,7 @@ func newBench(t testing.TB, changes ...func(*Config)) *bench {
 	}
 	poller := &fakePoller{ids: map[netio.Socket]uint64{}}
 	c := Config{
-		Realm: "bench", Workers: 1, Network: &fakeNetwork{poller}, Verifier: verifier,
+		Realm: "bench", Workers: 1, Mobility: true, Network: &fakeNetwork{poller}, Verifier: verifier,
 		Listeners:      []Listener{{allocation.UDP, benchServer}},
 		RelayAddresses: relayAddresses(relayIPv4, relayIPv6),
 		Logger:         slog.New(slog.NewTextHandler(io.Discard, nil)),

@@ -22,17 +22,20 @@ func handleAllocate(rq *request, rs *stun.Builder) error {
 		return err
 	}
 	if rq.draining.Load() {
-		return errInsufficientCapacity
+		return rq.elsewhere(r.UseReservation, errInsufficientCapacity)
 	}
 	a, err := rq.table.Create(rq.from.tuple, r, rq.now)
 	if err != nil {
-		return err
+		return rq.elsewhere(r.UseReservation, err)
 	}
 	if err := openRelays(rq, a); err != nil {
 		rq.sockets.end(a, EndNotOpened)
-		return err
+		return rq.elsewhere(r.UseReservation, err)
 	}
 	rq.sockets.established(a, rq.from)
+	if rq.msg.Has(stun.AttrMobilityTicket) {
+		rq.tickets.begin(a, rq.msg.TransactionID())
+	}
 	return answerAllocate(rq, rs, a)
 }
 
@@ -75,7 +78,10 @@ func allocationRequest(rq *request) (allocation.Request, error) {
 	if err := checkLifetime(rq); err != nil {
 		return r, err
 	}
-	r.Lifetime = rq.lifetime(rq.now, r.Expires)
+	if err := checkMobility(rq, r.TCP); err != nil {
+		return r, err
+	}
+	r.Lifetime = rq.lifetime(rq.now, rq.verified.Expires)
 	return r, nil
 }
 
@@ -184,6 +190,7 @@ func answerAllocate(rq *request, rs *stun.Builder, a *allocation.Allocation) err
 		rs.Add(stun.AttrReservationToken, token[:])
 	}
 	rs.AddXORAddrPort(stun.AttrXORMappedAddress, rq.from.tuple.Client)
+	rq.tickets.add(rs, a)
 	return nil
 }
 

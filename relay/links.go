@@ -109,9 +109,8 @@ func (w *worker) unlink(a *allocation.Allocation, why EndReason) {
 	w.closeRelay(a, false)
 	w.closeRelay(a, true)
 	if i := a.ID().Index(); i < len(w.links) && w.links[i].id == a.ID() {
-		if s := w.links[i].origin.stream; s != nil {
-			s.allocated.Store(false)
-		}
+		w.forgetOld(&w.links[i])
+		w.links[i].forgetNext()
 		w.links[i] = link{}
 	}
 }

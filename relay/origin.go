@@ -26,6 +26,8 @@ type link struct {
 	live    bool
 	origin  origin
 	relays  [2]netio.Socket // by family index
+	next    *origin         // where the client is moving to; nil: it is not
+	home    *worker         // gets origin's datagrams and forwards them; nil: this one
 	peers   [2]net.Listener // of a TCP allocation, in their place
 	icmp    allocation.Time // arrival time of the ICMP rate limit
 	meters  [2]meter        // of the allocation's bandwidth, from and to the client

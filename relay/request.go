@@ -30,7 +30,15 @@ type request struct {
 	verified      auth.Verified
 	integrity     stun.Integrity // how the answer is signed
 
-	failure error // why verification failed
+	// A Refresh with a MOBILITY-TICKET (RFC 8016 §3.2.2).
+	moves   bool   // it has one
+	ticket  ticket // opened
+	refused error  // why it moves nothing
+	again   bool   // it moved the allocation here before: a retransmission
+	visit   *visit // the request reached another worker
+
+	failure   error      // why verification failed
+	alternate *Alternate // for 300
 
 	// Where the response to a Binding of NAT discovery goes: from another socket,
 	// to another port. sendFrom is nil for every other one.
@@ -81,6 +89,7 @@ var (
 // begin makes r the request m.
 func (r *request) begin(m stun.Message, from *origin, s *state, now allocation.Time, wall time.Time) {
 	*r = request{msg: m, from: from, now: now, wall: wall, state: s, allocation: s.table.Lookup(from.tuple)}
+	r.readTicket()
 }
 
 // answer runs a request through its method and builds the response at the end of
@@ -126,13 +135,17 @@ func (s *settings) addSoftware(rs *stun.Builder) {
 // that are unknown here, in this order. RFC 8489 §6.3.
 func (r *request) check(h *method) error {
 	if h.authenticated {
+		if r.unexpectedToken() {
+			r.unknown = append(r.unknown[:0], stun.AttrAccessToken)
+			return errUnknownAttribute
+		}
 		err := r.authenticate()
 		r.counters.authentication(r.outcome(err))
 		if err != nil {
 			return err
 		}
 		// RFC 8656 §5: a 5-tuple's requests come from the user that allocated.
-		if r.allocation != nil && r.allocation.Owner() != r.owner && r.msg.Method() != stun.MethodAllocate {
+		if r.allocation != nil && r.allocation.Owner() != r.owner && r.msg.Method() != stun.MethodAllocate && !r.renews() {
 			return errWrongCredentials
 		}
 	}
@@ -142,6 +155,9 @@ func (r *request) check(h *method) error {
 	}
 	if r.unknown = r.msg.UnknownRequired(r.unknown[:0], known); len(r.unknown) > 0 {
 		return errUnknownAttribute
+	}
+	if r.authenticated && r.msg.Method() != stun.MethodAllocate {
+		r.settle()
 	}
 	return nil
 }
@@ -155,6 +171,11 @@ func (r *request) buildError(rs *stun.Builder, dst []byte, c stun.Code) {
 		rs.AddString(stun.AttrRealm, r.realm)
 		rs.Add(stun.AttrNonce, r.nonces.Append(&r.nonceState, r.nonceSpace[:0], r.from.tuple.Client, r.wall))
 		rs.Add(stun.AttrPasswordAlgorithms, passwordAlgorithms)
+		if r.serverName != "" && c == stun.CodeUnauthenticated { // RFC 7635 §4
+			rs.AddString(stun.AttrThirdPartyAuthorization, r.serverName)
+		}
+	case stun.CodeTryAlternate: // RFC 8489 §10
+		r.addAlternate(rs)
 	case stun.CodeUnknownAttribute: // RFC 8489 §6.3.1
 		rs.AddUnknownAttributes(r.unknown)
 	}

@@ -153,6 +153,8 @@ func (s *script) checkMetric(l line) {
 		"from-peers":        int(stats.FromPeers.Packets),
 		"to-clients":        int(stats.ToClients.Packets),
 		"panics":            int(stats.Panics),
+		"moves":             int(stats.Moves),
+		"hand-overs":        int(stats.HandOvers),
 		"tcp-ports":         stats.TCPPortsInUse,
 		"connections":       stats.PeerConnections,
 		"bytes-up":          int(stats.FromClients.Bytes),

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"testing"
 	"testing/synctest"
 	"time"
 
@@ -178,9 +179,32 @@ func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string)
 		s.listenSecurely(c)
 	case "sockets":
 		s.network.LimitSockets(number())
+	case "oauth":
+		v.ThirdParty = authorizationServer(s.t, scriptServer)
+	case "mobility":
+		c.Mobility = true
+	case "alternates":
+		c.Alternates.Full = s.alternates(value)
+	case "drain-alternates":
+		c.Alternates.Draining = s.alternates(value)
 	default:
 		s.fatalf("config has no %s", key)
 	}
+}
+
+// scriptServer is the name that access tokens are made for.
+const scriptServer = "turn.script"
+
+// authorizationServer makes tokens under the kids north and south.
+func authorizationServer(t testing.TB, server string) *auth.ThirdParty {
+	t.Helper()
+	p, err := auth.NewThirdParty(server,
+		auth.TokenKey{ID: "north", Key: []byte("a key of thirty-two bytes, so it"), Algorithm: auth.A256GCM},
+		auth.TokenKey{ID: "south", Key: []byte("a key of sixteen"), Algorithm: auth.A128GCM})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // readConfig takes what a config line sets.

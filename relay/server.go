@@ -79,7 +79,7 @@ func (s *Server) configure(c Config) error {
 	if err != nil {
 		return err
 	}
-	s.realm = c.Realm
+	s.realm, s.serverName = c.Realm, c.Verifier.ServerName()
 	if !c.NoSoftware {
 		s.software = c.Software
 	}
@@ -94,6 +94,9 @@ func (s *Server) configure(c Config) error {
 	if !c.Network.DontFragment() {
 		s.known = knownWithoutDontFragment
 	}
+	if s.serverName != "" {
+		s.known |= stun.NewAttributeSet(stun.AttrAccessToken)
+	}
 	s.expiry = c.Expiry
 	s.userAllocations = c.UserAllocations
 	s.bandwidth = rateOf(c.AllocationBandwidth)
@@ -103,6 +106,12 @@ func (s *Server) configure(c Config) error {
 	s.ledger = allocation.NewLedger(c.TotalAllocations)
 	s.budget = newBudget(c.UnauthenticatedRate, c.UnauthenticatedBurst)
 	s.log = c.Logger
+	if c.Mobility {
+		var key [32]byte
+		_, _ = rand.Read(key[:]) // never fails
+		s.sealer = auth.NewTickets(key)
+	}
+	s.SetAlternates(c.Alternates)
 	if !c.NoTCP {
 		ports.ServeTCP()
 		s.connections, s.maxConnections = newConnections(), c.MaxConnections
@@ -143,6 +152,9 @@ func (s *Server) listen(c Config) error {
 		s.workers = append(s.workers, w)
 	}
 	s.workers[0].logShortcuts()
+	for _, w := range s.workers {
+		w.workers = s.workers
+	}
 	for _, l := range c.Listeners {
 		var err error
 		if l.Transport == allocation.UDP {
@@ -179,6 +191,9 @@ func (s *Server) newWorker(i int, c Config, start time.Time) (*worker, error) {
 	w.inbox.wake = poller.Wake
 	w.settings = &s.settings
 	w.sockets = w
+	if s.sealer != nil {
+		w.tickets = &tickets{sealer: s.sealer}
+	}
 	w.onEnded = w.expired
 	w.noteShortcuts()
 	w.counters.publish(netio.Counts{})

@@ -13,6 +13,8 @@ type Stats struct {
 	Allocations      int                          // live
 	AllocationsBy    map[allocation.Transport]int // live, by the client's transport
 	AllocationsTotal uint64
+	Moves            uint64 // of clients to another address (RFC 8016)
+	HandOvers        uint64 // of their allocations to another worker
 
 	FromClients, ToPeers, FromPeers, ToClients Traffic
 
@@ -35,21 +37,24 @@ type Stats struct {
 
 // Counters of a worker, one index each. Requests and authentications are blocks.
 const (
-	counterDrops           = 0
-	counterAuthentications = counterDrops + int(numDrops)
-	counterRequests        = counterAuthentications + int(numAuthentications)
-	counterCreated         = counterRequests + len(methods)*len(outcomes) // by transport
-	counterEnded           = counterCreated + len(transports)             // likewise
-	counterPanics          = counterEnded + len(transports)
-	counterFromClients     = counterPanics + 1 // packets, bytes; likewise below
-	counterToPeers         = counterFromClients + 2
-	counterFromPeers       = counterToPeers + 2
-	counterToClients       = counterFromPeers + 2
-	counterRecvCalls       = counterToClients + 2
-	counterGSOMessages     = counterRecvCalls + 4
-	counterGSO             = counterGSOMessages + 4 // 1 while the worker uses it
-	counterGRO             = counterGSO + 1         // likewise
-	numCounters            = counterGRO + 1
+	counterDrops            = 0
+	counterAuthentications  = counterDrops + int(numDrops)
+	counterRequests         = counterAuthentications + int(numAuthentications)
+	counterCreated          = counterRequests + len(methods)*len(outcomes) // by transport
+	counterEnded            = counterCreated + len(transports)             // likewise
+	counterPanics           = counterEnded + len(transports)
+	counterMoves            = counterPanics + 1
+	counterHandOvers        = counterMoves + 1
+	counterTransportChanges = counterHandOvers + 1        // moves from one transport to another
+	counterFromClients      = counterTransportChanges + 1 // packets, bytes; likewise below
+	counterToPeers          = counterFromClients + 2
+	counterFromPeers        = counterToPeers + 2
+	counterToClients        = counterFromPeers + 2
+	counterRecvCalls        = counterToClients + 2
+	counterGSOMessages      = counterRecvCalls + 4
+	counterGSO              = counterGSOMessages + 4 // 1 while the worker uses it
+	counterGRO              = counterGSO + 1         // likewise
+	numCounters             = counterGRO + 1
 )
 
 // methods are those of which requests are counted, with their names in metrics.
@@ -81,7 +86,7 @@ func transportCounter(first int, t allocation.Transport) int {
 
 // outcomes are what a request can be answered with; 0 is success.
 var outcomes = [...]stun.Code{
-	0, stun.CodeTryAlternate, stun.CodeBadRequest, stun.CodeUnauthenticated, stun.CodeForbidden,
+	0, stun.CodeTryAlternate, stun.CodeBadRequest, stun.CodeUnauthenticated, stun.CodeForbidden, stun.CodeMobilityForbidden,
 	stun.CodeUnknownAttribute, stun.CodeAllocationMismatch, stun.CodeStaleNonce,
 	stun.CodeAddressFamilyNotSupported, stun.CodeWrongCredentials, stun.CodeUnsupportedTransport,
 	stun.CodePeerAddressFamilyMismatch, stun.CodeConnectionAlreadyExists, stun.CodeConnectionTimeoutOrFailure,
@@ -114,11 +119,12 @@ const (
 	AuthenticationWrongPassword
 	AuthenticationExpired
 	AuthenticationRevoked
+	AuthenticationWrongToken
 	numAuthentications
 )
 
 var authentications = [numAuthentications]string{
-	"ok", "challenged", "malformed", "stale_nonce", "unknown_user", "wrong_password", "expired", "revoked",
+	"ok", "challenged", "malformed", "stale_nonce", "unknown_user", "wrong_password", "expired", "revoked", "wrong_token",
 }
 
 // String is the outcome's name, as metrics label it.
@@ -162,7 +168,9 @@ func (s *Stats) fill(workers int) {
 		s.AllocationsTotal += created
 		s.AllocationsBy[t] = int(created - ended)
 	}
+	s.AllocationsTotal -= s.counts[counterTransportChanges]
 	s.Panics = s.counts[counterPanics]
+	s.Moves, s.HandOvers = s.counts[counterMoves], s.counts[counterHandOvers]
 	traffic := func(i int) Traffic { return Traffic{Packets: s.counts[i], Bytes: s.counts[i+1]} }
 	s.FromClients, s.ToPeers = traffic(counterFromClients), traffic(counterToPeers)
 	s.FromPeers, s.ToClients = traffic(counterFromPeers), traffic(counterToClients)

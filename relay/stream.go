@@ -40,13 +40,13 @@ type stream struct {
 	datagrams bool          // DTLS: each read is one message, and each write
 	messages  messageWriter // conn, if it writes messages
 	tos       uint8         // of what goes to peers: the connection's DSCP, Not-ECT
-	worker    *worker
-	resend    post // hands over what was queued while the writer was busy
+	resend    post          // hands over what was queued while the writer was busy
 
-	allocated atomic.Bool  // an allocation lives on it
-	queued    atomic.Int64 // bytes handed to the writer and not yet written
-	writing   atomic.Int64 // worker's time at which the oldest of them were queued, 0 for none
-	waiting   atomic.Bool  // the worker wants to be told when the writer has room
+	worker    atomic.Pointer[worker] // that owns it; changes with its allocation's
+	allocated atomic.Bool            // an allocation lives on it
+	queued    atomic.Int64           // bytes handed to the writer and not yet written
+	writing   atomic.Int64           // worker's time at which the oldest of them were queued, 0 for none
+	waiting   atomic.Bool            // the worker wants to be told when the writer has room
 	handed    chan *chunk
 	resumed   chan struct{} // the posted frames are served
 	gone      chan struct{} // closed when reading has ended
@@ -60,6 +60,7 @@ type stream struct {
 	pending *chunk // queued and not yet handed to the writer
 	dirty   bool   // in worker.written
 	ended   bool
+	leaving bool // for another worker, at the end of the round
 }
 
 // A chunk is what a round queued for a stream: frames end to end.
@@ -74,13 +75,20 @@ var chunks = sync.Pool{New: func() any { return new(chunk) }}
 func newStream(conn net.Conn, ft allocation.FiveTuple, w *worker) *stream {
 	messages, _ := conn.(messageWriter)
 	s := &stream{
-		conn: conn, tuple: ft, datagrams: ft.Transport == allocation.DTLS, messages: messages, worker: w,
+		conn: conn, tuple: ft, datagrams: ft.Transport == allocation.DTLS, messages: messages,
 		tos:     netio.ConnectionTOS(conn) &^ ecn, // RFC 8656 §15
 		handed:  make(chan *chunk, 4),
 		resumed: make(chan struct{}, 1),
 		gone:    make(chan struct{}),
 	}
-	s.resend = post{do: func(w *worker) { s.handOver(w) }}
+	s.worker.Store(w)
+	s.resend = post{do: func(w *worker) {
+		if s.owner(w) == w {
+			s.handOver(w)
+		} else {
+			s.worker.Load().inbox.put(s.resend)
+		}
+	}}
 	return s
 }
 
@@ -131,7 +139,7 @@ func (s *stream) readFrames() (early []byte) {
 		}
 		switch {
 		case framing != nil:
-			s.worker.inbox.put(post{do: func(w *worker) { w.counters.drop(DropStreamFraming) }})
+			s.post(func(w *worker) { w.counters.drop(DropStreamFraming) })
 			return nil
 		case err != nil && !s.bears(err):
 			return nil
@@ -172,7 +180,7 @@ func (s *stream) bears(err error) bool {
 
 // serve posts frames and waits until the worker is done with their bytes.
 func (s *stream) serve(frames []byte) bool {
-	if !s.worker.inbox.put(post{stream: s, frames: frames}) {
+	if !s.worker.Load().inbox.put(post{stream: s, frames: frames}) {
 		return false
 	}
 	<-s.resumed
@@ -214,12 +222,7 @@ const connectionBindRequest = uint16(stun.MethodConnectionBind) // RFC 8489 §5:
 // handed and closes the connection. The allocation's end is posted first, so that
 // it comes before whatever a next connection on the same 5-tuple asks for.
 func (s *stream) hangUp() {
-	s.worker.inbox.put(post{do: func(w *worker) {
-		s.ended = true
-		if a := w.table.Lookup(s.tuple); a != nil && w.links[a.ID().Index()].origin.stream == s {
-			w.end(a, EndDisconnected)
-		}
-	}})
+	s.post(func(w *worker) { w.disconnected(s) })
 	close(s.gone)
 }
 
@@ -274,7 +277,7 @@ func (s *stream) write(c *chunk) bool {
 	c.frames, c.ends = c.frames[:0], c.ends[:0]
 	chunks.Put(c)
 	if s.waiting.CompareAndSwap(true, false) {
-		s.worker.inbox.put(s.resend)
+		s.worker.Load().inbox.put(s.resend)
 	}
 	return err == nil
 }
@@ -365,6 +368,12 @@ func (s *stream) handOver(*worker) {
 // serveFrames serves the whole frames that a stream's reader posted, or its one
 // message.
 func (w *worker) serveFrames(s *stream, frames []byte) {
+	if s.owner(w) != w { // it has gone to another worker, or is about to
+		if !s.worker.Load().inbox.put(post{stream: s, frames: frames}) {
+			s.resume()
+		}
+		return
+	}
 	w.readers = append(w.readers, s)
 	for len(frames) > 0 && !s.ended {
 		n, err := len(frames), error(nil)

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"turnout/allocation"
@@ -30,31 +31,37 @@ type worker struct {
 	poller    netio.Poller
 	network   netio.Network
 	listeners []netio.Socket
+	workers   []*worker // all of them, by index
 	inbox     inbox
 	ended     chan endedAllocation // to the log
 	failed    chan<- error         // why run cannot go on
 	done      chan struct{}        // closed when run returns
+	forwarded atomic.Int32         // datagrams in the inbox that other workers put there
 
 	// owned by the worker
 	state
-	now       allocation.Time // read once a round
-	wall      time.Time
-	tidied    allocation.Time // when the ports were last looked through
-	links     []link          // by the allocation's index
-	arena     arena
-	outs      []netio.Out
-	sent      []delivery // beside outs: what each one was
-	closing   []netio.Socket
-	readers   []*stream // their frames are done with at the end of the round
-	written   []*stream // with data queued in this round
-	builder   stun.Builder
-	request   request
-	origin    origin // of the datagram being served
-	verdict   verdict
-	random    *rand.ChaCha8
-	stop      bool
-	shortcuts netio.Shortcuts // as noted last
-	onEnded   func(a *allocation.Allocation, ipv4, ipv6 bool)
+	now     allocation.Time // read once a round
+	wall    time.Time
+	tidied  allocation.Time // when the ports were last looked through
+	links   []link          // by the allocation's index
+	arena   arena
+	outs    []netio.Out
+	sent    []delivery // beside outs: what each one was
+	closing []netio.Socket
+	readers []*stream // their frames are done with at the end of the round
+	written []*stream // with data queued in this round
+	builder stun.Builder
+	request request
+	origin  origin // of the datagram being served
+	verdict verdict
+	random  *rand.ChaCha8
+	leaving []*parcel // allocations that go to other workers at the end of the round
+
+	visiting   map[allocation.FiveTuple]struct{} // clients whose request another worker looks at
+	forwarding map[allocation.FiveTuple]*worker  // clients whose allocation another worker has
+	shortcuts  netio.Shortcuts                   // as noted last
+	stop       bool
+	onEnded    func(a *allocation.Allocation, ipv4, ipv6 bool)
 }
 
 // A delivery remembers what a queued datagram was counted as, to take it back if
@@ -193,9 +200,12 @@ func (w *worker) serveInbox() (pending bool) {
 	posts := w.inbox.take()
 	n := min(len(posts), inboxBatch)
 	for i := range n {
-		if p := &posts[i]; p.do != nil {
+		switch p := &posts[i]; {
+		case p.do != nil:
 			p.do(w)
-		} else {
+		case p.parcel != nil:
+			w.acceptParcel(p.parcel)
+		default:
 			w.serveFrames(p.stream, p.frames)
 		}
 	}
@@ -224,6 +234,7 @@ func (w *worker) endRound() {
 		w.closing[i] = nil
 	}
 	w.closing = w.closing[:0]
+	w.sendParcels()
 	w.noteShortcuts()
 	w.counters.publish(w.poller.Counts())
 }
@@ -282,18 +293,21 @@ func (w *worker) recovered(from *origin, a *allocation.Allocation, payload []byt
 
 // finish ends every allocation and closes what the worker owns.
 func (w *worker) finish() {
-	for a := range w.table.All() {
-		w.end(a, EndShutdown)
-	}
-	w.endRound()
 	for _, p := range w.inbox.close() {
 		switch {
+		case p.parcel != nil:
+			w.refuseParcel(p.parcel)
 		case p.do != nil: // it may bring a connection that somebody has to close
 			p.do(w)
 		case p.stream != nil && p.frames != nil:
 			p.stream.resume()
 		}
 	}
+	for a := range w.table.All() {
+		w.end(a, EndShutdown)
+	}
+	w.endRound()
+	w.endRound() // closes what could not leave in the first
 	for _, s := range w.listeners {
 		_ = w.poller.Remove(s)
 		_ = s.Close()

@@ -27,6 +27,7 @@ type app struct {
 	environ        []string
 	now            func() time.Time
 	parts          parts
+	again          <-chan struct{} // closed by the second signal; nil: never
 
 	ran bool // a command was found and its flags were read
 }
@@ -49,7 +50,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	root.AddCommand(a.serveCommand(), a.configCommand(), a.credentialsCommand(), a.benchCommand(), a.versionCommand())
+	root.AddCommand(a.serveCommand(), a.configCommand(), a.credentialsCommand(), a.tokenCommand(), a.benchCommand(), a.versionCommand())
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK

@@ -18,21 +18,18 @@ import (
 	"turnout/relay"
 )
 
-// Ends of a relay that was told to stop. Calls last for minutes: waiting a little longer would save none, so the grace is for the
-// answers and closing calls under way.
 const (
-	grace       = time.Second
-	hardStop    = 5 * time.Second // for everything, the grace included
-	shownFor    = time.Hour       // how long the credentials are valid that serve prints
-	shownUser   = "operator"      // and for whom
-	scrapesOnce = 4               // at a time; more are answered 503
+	shownFor    = time.Hour  // how long the credentials are valid that serve prints
+	shownUser   = "operator" // and for whom
+	scrapesOnce = 4          // at a time; more are answered 503
 )
 
 func (a *app) serveCommand() *cobra.Command {
 	var s source
 	c := a.command("serve [--config FILE]", "Run the relay",
 		"Run the relay. Without a configuration it serves loopback only, for a first try.\n"+
-			"SIGTERM or SIGINT ends it cleanly; a second one at once.",
+			"SIGTERM or SIGINT drains it: no new allocations are made, and it ends when the last one has, or at\n"+
+			"drain.deadline. A second one ends what is live at once.",
 		func(ctx context.Context) error {
 			l, err := a.load(&s)
 			if err != nil {
@@ -91,8 +88,10 @@ func (a *app) serve(ctx context.Context, l *config.Loaded) error {
 	// The relay ends by Shutdown, not with ctx, so that it can drain.
 	s.run(func() error { return server.Serve(context.WithoutCancel(ctx)) })
 	s.relay.Store(&server)
+	defer a.watchAlternates(l, server, s.log)()
+	stop := func() error { return s.stop(server, time.Duration(l.Drain.Deadline), a.again) }
 	if err := a.announce(l, t, c, tr.name(), server.Addrs(), s.admins); err != nil {
-		return errors.Join(err, s.stop(server))
+		return errors.Join(err, stop())
 	}
 	select {
 	case err = <-s.ended:
@@ -100,9 +99,9 @@ func (a *app) serve(ctx context.Context, l *config.Loaded) error {
 		if err == nil {
 			err = errors.New("the relay ended by itself")
 		}
-		return errors.Join(err, s.stop(server))
+		return errors.Join(err, stop())
 	case <-ctx.Done():
-		return s.stop(server)
+		return stop()
 	}
 }
 
@@ -155,43 +154,4 @@ func (s *service) state() admin.State {
 		return admin.Draining
 	}
 	return admin.Starting
-}
-
-// stop ends the relay and then the operator's pages, which say so until the end.
-func (s *service) stop(server relayServer) error {
-	s.draining.Store(true)
-	live := server.Stats().Allocations
-	s.log.Info("stopping", "allocations", live)
-	server.Drain()
-	done := make(chan error, 1)
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), grace)
-		defer cancel()
-		err := server.Shutdown(ctx)
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = nil // what was live after the grace was ended: that is how it is meant
-		}
-		s.closeAdmins()
-		for range s.running {
-			err = errors.Join(err, <-s.ended)
-		}
-		done <- err
-	}()
-	select {
-	case err := <-done:
-		if err == nil {
-			s.log.Info("stopped")
-		}
-		return err
-	case <-time.After(hardStop):
-		return fmt.Errorf("did not stop within %s; what was left is ended with the process", hardStop)
-	}
-}
-
-func (s *service) closeAdmins() {
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
-	defer cancel()
-	for _, server := range s.admins {
-		_ = server.Shutdown(ctx) // its Serve says what was wrong
-	}
 }

@@ -22,6 +22,7 @@ type relayServer interface {
 	Drain()
 	Ready() bool
 	Stats() relay.Stats
+	SetAlternates(relay.Alternates)
 }
 
 // parts are the constructors that this file connects, and what it asks of the host. Tests put their own in their place.
@@ -32,6 +33,7 @@ type parts struct {
 	issue         func(*auth.Keyring, auth.Grant, time.Time) (auth.Credential, error)
 	portable      func() netio.Network
 	hostAddresses func() ([]netip.Addr, error)
+	lookup        func(ctx context.Context, host string) ([]netip.Addr, error)
 	routes        func() []netip.Addr
 }
 
@@ -50,6 +52,7 @@ var realParts = parts{
 	},
 	portable:      netio.Portable,
 	hostAddresses: hostAddresses,
+	lookup:        lookup,
 	routes:        routes,
 }
 
@@ -85,7 +88,11 @@ func (a *app) trust(l *config.Loaded) (trust, error) {
 	for name, password := range l.Auth.Users {
 		users[name] = password.Reveal()
 	}
-	t.verifier, err = a.parts.newVerifier(auth.VerifierConfig{Realm: l.Realm, Keyring: t.keyring, Users: users})
+	holders, err := thirdParty(l)
+	if err != nil {
+		return t, err
+	}
+	t.verifier, err = a.parts.newVerifier(auth.VerifierConfig{Realm: l.Realm, Keyring: t.keyring, Users: users, ThirdParty: holders})
 	if err != nil {
 		return t, unusable("auth", err)
 	}
@@ -138,6 +145,8 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 		MaxLifetime:          time.Duration(l.Relay.Lifetime.Max),
 		TotalLifetime:        time.Duration(l.Relay.Lifetime.Total),
 		LegacyChannels:       l.Relay.Channels == "rfc5766",
+		Mobility:             l.Mobility == "true",
+		Alternates:           addressBook{}.alternates(l),
 		NoTCP:                l.Relay.TCP.Enabled == "false",
 		TCPPorts:             peerPorts(l.Relay.TCP.Ports),
 		MaxConnections:       l.Limits.Connections,

@@ -43,8 +43,20 @@ type Config struct {
 	// and cloud metadata services are denied unless allowed here. The most specific entry wins, deny on a tie.
 	Peers Peers `key:"peers"`
 
-	// Who may use the relay. Secrets, users or both are needed.
+	// Who may use the relay. Secrets, users or access tokens are needed.
 	Auth Auth `key:"auth"`
+
+	// Whether clients may take their allocations along to another address and transport (RFC 8016), as phones do that leave the
+	// Wi-Fi. Without it, clients that ask are refused by 405 and go on as they can. Needs a restart.
+	Mobility string `key:"mobility" default:"false" oneof:"true|false"`
+
+	// Servers that clients are sent to (300, Try Alternate) when no port is left here or all allocations are in use, and while
+	// this server drains. Each is a URL as turn:other.example:3478?transport=udp, or {url, weight, domain}; weights divide the
+	// clients among those that serve their address family and transport. They must know the same users. Needs a restart.
+	Alternates []Alternate `key:"alternates" default:"[]" shape:"a list of turn: URLs or {url, weight, domain}"`
+
+	// How turnout ends when it is told to.
+	Drain Drain `key:"drain"`
 
 	// How much may be used at a time.
 	Quota Quota `key:"quota"`
@@ -190,6 +202,18 @@ type Auth struct {
 	// What the end of a credential does to a live allocation: allocate is nothing, so that long calls survive;
 	// refresh fails its next Refresh; hard ends it. Needs a restart.
 	Expiry string `key:"expiry" default:"allocate" oneof:"allocate|refresh|hard"`
+
+	// Access tokens of authorization servers (RFC 7635): clients come with one in place of a password.
+	OAuth OAuth `key:"oauth"`
+}
+
+// A Drain says how turnout ends when it is told to: it makes no more allocations and waits for those there are.
+type Drain struct {
+	// The longest that SIGTERM waits for live allocations to end. A second signal ends them at once. Needs a restart.
+	Deadline Duration `key:"deadline" default:"1h"`
+
+	// Servers that clients are sent to meanwhile. If absent, those of alternates. Needs a restart.
+	Alternate []Alternate `key:"alternate" default:"[]" shape:"a list of turn: URLs or {url, weight, domain}"`
 }
 
 // A Quota says how much may be used at a time.

@@ -52,10 +52,12 @@ func TestDefaults(t *testing.T) {
 			TCP:      TCPRelay{Enabled: "true", Ports: []PeerPorts{{PortRange{1024, 65535}}}},
 			Lifetime: Lifetime{Default: Duration(10 * time.Minute), Max: Duration(time.Hour)},
 		},
-		Auth:   Auth{Secrets: []SharedSecret{{ID: SecretID(NewSecret("a-secret-of-some-length")), Secret: NewSecret("a-secret-of-some-length")}}, Expiry: "allocate"},
-		Limits: Limits{Permissions: 1024, Channels: 1024, Connections: 64, Handshakes: 1000, Unauthenticated: Unauthenticated{100, 1000}, Backlog: Backlog{1 << 20, Duration(500 * time.Millisecond)}},
-		Store:  Store{Path: "/var/lib/turnout"},
-		Log:    Log{Level: "info", Format: "auto"},
+		Auth:     Auth{Secrets: []SharedSecret{{ID: SecretID(NewSecret("a-secret-of-some-length")), Secret: NewSecret("a-secret-of-some-length")}}, Expiry: "allocate"},
+		Mobility: "false",
+		Drain:    Drain{Deadline: Duration(time.Hour)},
+		Limits:   Limits{Permissions: 1024, Channels: 1024, Connections: 64, Handshakes: 1000, Unauthenticated: Unauthenticated{100, 1000}, Backlog: Backlog{1 << 20, Duration(500 * time.Millisecond)}},
+		Store:    Store{Path: "/var/lib/turnout"},
+		Log:      Log{Level: "info", Format: "auto"},
 	}
 	if !reflect.DeepEqual(l.Config, want) {
 		t.Errorf("got  %+v\nwant %+v", l.Config, want)
@@ -128,6 +130,19 @@ auth:
   users:
     alice: '***'
   expiry: hard
+  oauth:
+    server-name: ''
+    keys: []
+mobility: true
+alternates:
+  - turn:192.0.2.9:3478
+  - url: turn:other.example:3479?transport=udp
+    weight: 3
+    domain: other.example
+drain:
+  deadline: 30m
+  alternate:
+    - turns:[2001:db8::9]:5349?transport=tcp
 quota:
   user:
     allocations: 100
@@ -345,6 +360,14 @@ func TestExampleDefaults(t *testing.T) {
 		l := mustLoad(t, strings.Join(edited, ""), Sources{}, nil)
 		// Empty and absent lists are the same.
 		l.Peers, want.Peers, l.Auth.Users, want.Auth.Users = Peers{}, Peers{}, nil, nil
+		for _, c := range []*Config{&l.Config, &want.Config} {
+			if len(c.Auth.OAuth.Keys) == 0 {
+				c.Auth.OAuth.Keys = nil
+			}
+			if len(c.Alternates)+len(c.Drain.Alternate) == 0 {
+				c.Alternates, c.Drain.Alternate = nil, nil
+			}
+		}
 		l.NATDiscovery, want.NATDiscovery = NATDiscovery{}, NATDiscovery{}
 		l.TLS.Certificates, l.ProxyProtocol = want.TLS.Certificates, want.ProxyProtocol
 		if !reflect.DeepEqual(l.Config, want.Config) {

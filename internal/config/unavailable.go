@@ -5,10 +5,6 @@ package config
 // ignored. Whoever builds a feature declares its field and deletes its line.
 var unavailable = []string{
 	"relay.offload",
-	"auth.oauth",
-	"mobility",
-	"alternates",
-	"drain",
 	"quota.user.bandwidth",
 	"classes",
 	"limits.new-peers",

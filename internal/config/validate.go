@@ -25,6 +25,7 @@ func (l *loader) validate() {
 	l.checkDiscovery()
 	l.checkPeers()
 	l.checkAuth()
+	l.checkAlternates()
 	l.checkStore()
 }
 
@@ -285,7 +286,7 @@ const exampleSecret = "replace-this-example-secret"
 
 func (l *loader) checkAuth() {
 	a := &l.out.Auth
-	if len(a.Secrets) == 0 && len(a.Users) == 0 && !l.about("auth") {
+	if len(a.Secrets)+len(a.Users)+len(a.OAuth.Keys) == 0 && !l.about("auth") {
 		if l.out.FirstSecret = l.File == ""; !l.out.FirstSecret {
 			l.wrong(l.origin("auth"), "auth", "has neither secrets nor users, so that nobody could log in; add auth.secrets with what `openssl rand -base64 32` prints")
 		}
@@ -319,6 +320,7 @@ func (l *loader) checkAuth() {
 		ids[s.ID], texts[s.Secret.text] = i, i
 	}
 	l.checkUsers()
+	l.checkOAuth()
 }
 
 // checkUsers keeps names what USERNAME holds (RFC 8489 §14.3).

@@ -54,6 +54,8 @@ var (
 
 	allocations    = describe("allocations", "Live allocations, by the transport of their client.", "transport")
 	started        = describe("allocations_started_total", "Allocations made.")
+	moves          = describe("allocation_moves_total", "Moves of allocations to another address of their client (RFC 8016).")
+	handOvers      = describe("allocation_hand_overs_total", "Moves of allocations from one worker to another, for clients whose new address is that one's.")
 	connections    = describe("client_connections", "Open client connections.")
 	ports          = describe("relay_ports", "UDP ports of all relay addresses together.")
 	portsInUse     = describe("relay_ports_in_use", "UDP ports of live allocations and reservations.")
@@ -131,6 +133,8 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		gauge(allocations, s.AllocationsBy[t], t.String()) // zeros too, so that a rate has a start
 	}
 	counter(started, s.AllocationsTotal)
+	counter(moves, s.Moves)
+	counter(handOvers, s.HandOvers)
 	gauge(connections, s.Streams)
 	gauge(ports, s.Ports)
 	gauge(portsInUse, s.PortsInUse)

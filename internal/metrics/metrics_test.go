@@ -36,7 +36,7 @@ func example() *collector {
 			FromClients:      relay.Traffic{Packets: 11, Bytes: 12}, ToClients: relay.Traffic{Packets: 13, Bytes: 14},
 			FromPeers: relay.Traffic{Packets: 15, Bytes: 16}, ToPeers: relay.Traffic{Packets: 17, Bytes: 18},
 			PortsInUse: 19, Ports: 20, Panics: 21, RecvCalls: 22, RecvDatagrams: 23, SendCalls: 24, SendDatagrams: 25,
-			Streams: 26, Draining: true, TCPPorts: 27, TCPPortsInUse: 28, PeerConnections: 29,
+			Streams: 26, Draining: true, TCPPorts: 27, TCPPortsInUse: 28, PeerConnections: 29, Moves: 37, HandOvers: 38,
 			GSOMessages: 33, GSOSegments: 34, GROMessages: 35, GROSegments: 36, GSO: true,
 		}, words{}}, true
 	}, func() secure.Stats {
@@ -62,6 +62,8 @@ func TestLint(t *testing.T) {
 func TestValues(t *testing.T) {
 	t.Parallel()
 	const want = `
+turnout_allocation_hand_overs_total 38
+turnout_allocation_moves_total 37
 turnout_allocations{transport="dtls"} 0
 turnout_allocations{transport="tcp"} 1
 turnout_allocations{transport="tls"} 0

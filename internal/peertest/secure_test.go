@@ -35,9 +35,8 @@ relay:
 // A secured is a server with TLS and DTLS.
 type secured struct {
 	server
-	port  int    // of both
-	admin string // address
-	spki  string // hash of its key, as Chromium takes it
+	port int    // of both
+	spki string // hash of its key, as Chromium takes it
 }
 
 // startSecured runs turnout with a certificate of its own.
@@ -50,7 +49,7 @@ func startSecured(t *testing.T, fallback string) *secured {
 	spki := certify(t, dir)
 	r := freePorts(t, relayPorts+3)
 	admin := fmt.Sprintf("127.0.0.1:%d", r.first+1)
-	text := fmt.Sprintf(configuration, realm, r.first, r.first+3, r.last(), secret, user, password, r.first+1)
+	text := fmt.Sprintf(configuration, realm, r.first, r.first+3, r.last(), secret, user, password, r.first+1, oauthName, oauthKeys)
 	text = strings.Replace(text, "relay:\n", fmt.Sprintf(securely, r.first+2, fallback), 1)
 	file := filepath.Join(dir, "turnout.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -66,7 +65,7 @@ func startSecured(t *testing.T, fallback string) *secured {
 			}
 		}
 	})
-	return &secured{server{r.first, r.first}, r.first + 2, admin, spki}
+	return &secured{server{port: r.first, secretPort: r.first, admin: admin}, r.first + 2, spki}
 }
 
 // certify writes a certificate of both loopback addresses, and returns the hash of its key.

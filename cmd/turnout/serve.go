@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -44,6 +45,7 @@ func (a *app) serveCommand() *cobra.Command {
 // A service is what serve runs.
 type service struct {
 	log      *slog.Logger
+	manager  manager
 	relay    atomic.Pointer[relayServer] // nil before it listens
 	draining atomic.Bool
 	admins   []*admin.Server
@@ -54,6 +56,7 @@ type service struct {
 // serve runs until ctx ends or a part of it fails.
 func (a *app) serve(ctx context.Context, l *config.Loaded) error {
 	s := &service{log: newLogger(l.Log, a.stderr), ended: make(chan error, 3)}
+	s.manager = newManager(a.environ, os.Getpid(), s.log)
 	for _, w := range l.Warnings {
 		s.log.Warn(w.String())
 	}
@@ -93,6 +96,8 @@ func (a *app) serve(ctx context.Context, l *config.Loaded) error {
 	if err := a.announce(l, t, c, tr.name(), server.Addrs(), s.admins); err != nil {
 		return errors.Join(err, stop())
 	}
+	s.manager.tell("READY=1")
+	defer s.manager.watch(server.Alive)()
 	select {
 	case err = <-s.ended:
 		s.running--

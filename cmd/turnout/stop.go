@@ -17,6 +17,7 @@ const (
 // deadline, or until the second signal, which closes again.
 func (s *service) stop(server relayServer, deadline time.Duration, again <-chan struct{}) error {
 	s.draining.Store(true)
+	s.manager.tell("STOPPING=1")
 	server.Drain()
 	s.log.Info("draining", "allocations", server.Stats().Allocations, "deadline", deadline.String())
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)

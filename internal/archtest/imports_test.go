@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"internal/archtest":    {},
 	"internal/conformance": {},
 	"internal/peertest":    {},
+	"deploy":               {},
 	"relay":                {"allocation", "auth", "stun", "internal/netio"},
 	"client":               {"stun", "internal/netio"},
 	"bench":                {"stun", "internal/netio"}, // no client: a load generator has no business with its comforts

@@ -1,9 +1,9 @@
 // Package peertest runs turnout against programs by other authors: coturn's
-// command line clients, pion's TURN client, OpenSSL and two browsers in a call. It has no
-// code of its own.
+// command line clients, pion's TURN client, OpenSSL, two browsers in a call, and a
+// Prometheus that watches. It has no code of its own.
 //
 // The tests run where PEERTEST is set, as .ci/run does, and skip elsewhere:
-// they need Debian's coturn and chromium, node, and npm ci in this folder. Where
+// they need Debian's coturn, chromium and prometheus, node, and npm ci in this folder. Where
 // they run, a tool that is missing is a failure.
 //
 // They build cmd/turnout and start it on loopback. PEERTEST_SERVER has

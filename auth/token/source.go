@@ -1,0 +1,184 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	// fetchTimeout bounds one fetch, and with it how long a request waits.
+	fetchTimeout = 5 * time.Second
+	// fetchBytes is the longest JWK set that is read.
+	fetchBytes = 512 << 10
+	// fetchPause is the least time between two fetches of one issuer's keys: who
+	// makes up key ids must not make this service a client that never rests.
+	fetchPause = 10 * time.Second
+	// refreshEvery is how often keys are fetched anew: issuers publish a new key
+	// hours before they sign with it.
+	refreshEvery = 15 * time.Minute
+	// retryEvery is how soon, after a failure.
+	retryEvery = 30 * time.Second
+)
+
+// A source is the key set of another issuer. It keeps the last good one for as
+// long as no better one can be had.
+type source struct {
+	issuer Issuer
+	client *http.Client
+	now    func() time.Time
+
+	// guarded by mu
+	mu        sync.Mutex
+	keys      publicKeys    // nil: never loaded; never changed once it is here
+	fetched   time.Time     // when keys came
+	attempted time.Time     // when the last fetch began
+	failure   error         // of the last fetch
+	running   chan struct{} // closed at the end of the present fetch; nil: there is none
+}
+
+// An IssuerStatus tells whether the keys of another issuer are at hand.
+type IssuerStatus struct {
+	// Issuer is its name.
+	Issuer string
+	// Keys is how many key ids are known.
+	Keys int
+	// Fetched is when they came, zero if they never did.
+	Fetched time.Time
+	// Failure is what the last fetch died of; nil if it did not. With keys at hand
+	// the issuer is degraded, without it is out of service.
+	Failure error
+}
+
+func (s *source) status() IssuerStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return IssuerStatus{Issuer: s.issuer.Issuer, Keys: len(s.keys), Fetched: s.fetched, Failure: s.failure}
+}
+
+// find is the key that c names. If it is not known, the set is fetched again,
+// unless that was done just now.
+func (s *source) find(ctx context.Context, c *compact) (*publicKey, error) {
+	if k := s.load().find(c); k != nil {
+		return k, nil
+	}
+	if done := s.fetch(fetchPause); done != nil {
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+		}
+	}
+	keys := s.load()
+	if keys == nil {
+		return nil, ErrUnavailable
+	}
+	if k := keys.find(c); k != nil {
+		return k, nil
+	}
+	return nil, ErrSignature
+}
+
+func (s *source) load() publicKeys {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.keys
+}
+
+// fetch begins to fetch the set, unless the last attempt is younger than pause, and
+// returns a channel that closes at the end of the fetch under way; nil if there is
+// none. All that wait share one fetch, which no one's leaving ends.
+func (s *source) fetch(pause time.Duration) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running != nil {
+		return s.running
+	}
+	now := s.now()
+	if !s.attempted.IsZero() && now.Before(s.attempted.Add(pause)) {
+		return nil
+	}
+	s.attempted = now
+	done := make(chan struct{})
+	s.running = done
+	go s.runFetch(done)
+	return done
+}
+
+func (s *source) runFetch(done chan struct{}) {
+	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
+	defer cancel()
+	keys, err := s.download(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failure = err; err == nil {
+		s.keys, s.fetched = keys, s.now()
+	}
+	s.running = nil
+	close(done)
+}
+
+func (s *source) download(ctx context.Context) (publicKeys, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.issuer.JWKS, nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Accept", "application/jwk-set+json, application/json")
+	response, err := s.client.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("fetch keys: %w", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("fetch keys: %s answers %s", s.issuer.JWKS, response.Status)
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, fetchBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("fetch keys: %w", err)
+	}
+	if len(body) > fetchBytes {
+		return nil, fmt.Errorf("fetch keys: %s answers more than %d bytes", s.issuer.JWKS, fetchBytes)
+	}
+	return parseJWKS(body)
+}
+
+// run keeps the set fresh until ctx ends.
+func (s *source) run(ctx context.Context) {
+	for {
+		if done := s.fetch(0); done != nil {
+			<-done // within fetchTimeout
+		}
+		pause := refreshEvery
+		if s.status().Failure != nil {
+			pause = retryEvery
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+	}
+}
+
+// fetcher makes the client that key sets are fetched with. It follows no
+// redirect: the URL of the keys is configured, and whoever answers for it with
+// another could name one that was not meant.
+func fetcher(c *http.Client) *http.Client {
+	own := http.Client{}
+	if c != nil {
+		own = *c
+	}
+	own.CheckRedirect = func(*http.Request, []*http.Request) error {
+		return errors.New("redirects are not followed")
+	}
+	if own.Timeout == 0 || own.Timeout > fetchTimeout {
+		own.Timeout = fetchTimeout
+	}
+	return &own
+}

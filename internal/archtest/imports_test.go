@@ -38,7 +38,7 @@ var dataPlane = []string{"allocation", "auth", "relay", "stun"}
 var dataPlaneForbids = []string{
 	"net/http", "expvar", "encoding/xml", "text/template", "html/template",
 	"github.com/golang-jwt", "github.com/prometheus", "github.com/goccy/go-yaml", "gopkg.in/yaml", "go.yaml.in",
-	"github.com/spf13",
+	"github.com/spf13", "github.com/nats-io", "go.etcd.io/bbolt",
 }
 
 // kernelImports may be imported only by kernelPackages, by prefix.

@@ -185,8 +185,8 @@ func (a *actor) next() (arrival, bool) {
 
 func (a *actor) close() {
 	if a.stream != nil {
-		a.pause(false)
 		a.stream.Close()
+		a.pause(false) // ends the reader
 	} else {
 		a.packet.Close()
 	}

@@ -83,8 +83,7 @@ func (r *request) findUsername() bool {
 		}
 		r.username = append(r.usernameSpace[:0], name...)
 	}
-	sum := sha256.Sum256(r.username)
-	r.owner = [16]byte(sum[:16])
+	r.owner = ownerOf(r.username)
 	return true
 }
 

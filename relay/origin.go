@@ -25,6 +25,7 @@ type link struct {
 	relays  [2]netio.Socket // by family index
 	icmp    allocation.Time // arrival time of the ICMP rate limit
 	started int64           // unix seconds, for the line logged at the end
+	issued  int64           // when the credential was, unix milliseconds; 0: not known
 }
 
 // family is the index of an address family in a link.

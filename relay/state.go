@@ -77,6 +77,7 @@ const (
 	EndPanicked
 	EndSocketBroken
 	EndNotOpened
+	EndRevoked
 )
 
 // String is the reason as logs tell it.
@@ -94,6 +95,8 @@ func (r EndReason) String() string {
 		return "panic"
 	case EndSocketBroken:
 		return "relay socket broken"
+	case EndRevoked:
+		return "revoked"
 	}
 	return "no relay socket"
 }

@@ -30,12 +30,12 @@ type natsServer struct {
 // it has to be there.
 func natsBinary(t testing.TB) string {
 	t.Helper()
-	path := os.Getenv("TURNOUT_NATS_SERVER")
+	path := os.Getenv("NATS_SERVER")
 	if path == "" {
 		path, _ = exec.LookPath("nats-server")
 	}
 	if path == "" {
-		const text = "no nats-server in PATH and no TURNOUT_NATS_SERVER: go install github.com/nats-io/nats-server/v2@latest"
+		const text = "no nats-server in PATH and no NATS_SERVER: go install github.com/nats-io/nats-server/v2@latest"
 		if os.Getenv("CI") == "true" {
 			t.Fatal(text)
 		}

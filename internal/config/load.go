@@ -30,7 +30,7 @@ type Loaded struct {
 	// Local says that neither a file nor anything else named a listener: turnout serves loopback only, and loopback peers are allowed.
 	Local bool
 
-	// FirstSecret says that credentials are derived from a secret kept in Store.Path, which is made on the first start.
+	// FirstSecret says that credentials are derived from a secret kept in the store, which is made on the first start.
 	FirstSecret bool
 
 	// Warnings are what works and is probably not meant.
@@ -62,6 +62,7 @@ func Load(s Sources) (*Loaded, error) {
 	l.stateFolder()
 	l.defaults()
 	l.secrets()
+	l.paths()
 	l.validate()
 	if err := l.err(); err != nil {
 		return nil, err
@@ -166,6 +167,9 @@ func (l *loader) local() {
 	if _, set := l.origins["admin.listen"]; !set {
 		c.Admin.Listen = Address{netip.AddrPortFrom(loopback[0], 9478)}
 	}
+	if _, set := l.origins["api.listen"]; !set {
+		c.API.Listen = Endpoint{"http", netip.AddrPortFrom(loopback[0], 8080)}
+	}
 }
 
 // stateFolder chooses store.path where nothing names it. With a configuration file turnout is a service, whose state belongs to
@@ -186,7 +190,17 @@ func (l *loader) stateFolder() {
 func (l *loader) defaults() {
 	for _, f := range schema {
 		text := f.tag.Get("default")
-		if v := l.root().FieldByIndex(f.index); text != "" && v.IsZero() && v.Kind() != reflect.Slice && v.Kind() != reflect.Map {
+		v := l.root().FieldByIndex(f.index)
+		switch {
+		case text == "" || v.Kind() == reflect.Map:
+		case v.Kind() == reflect.Slice:
+			if items := strings.Trim(text, "[]"); items != "" && v.Len() == 0 {
+				for i, item := range strings.Split(items, ", ") {
+					v.Set(reflect.Append(v, reflect.Zero(v.Type().Elem())))
+					l.decoder.fill(v.Index(i), f.tag, item)
+				}
+			}
+		case v.IsZero():
 			l.decoder.fill(v, f.tag, text)
 		}
 	}
@@ -230,6 +244,17 @@ func (l *loader) secrets() {
 		}
 		if s.ID == "" && s.Secret.text != "" {
 			s.ID = SecretID(s.Secret)
+		}
+	}
+}
+
+// paths makes those that stand in the file relative to it.
+func (l *loader) paths() {
+	for key, path := range map[string]*string{
+		"api.cert": &l.out.API.Cert, "api.key": &l.out.API.Key, "store.nats.credentials": &l.out.Store.NATS.Credentials,
+	} {
+		if *path != "" && !filepath.IsAbs(*path) && l.origin(key).layer == layerFile {
+			*path = filepath.Join(filepath.Dir(l.File), *path)
 		}
 	}
 }

@@ -20,7 +20,5 @@ var unavailable = []string{
 	"classes",
 	"limits.new-peers",
 	"limits.handshakes",
-	"api",
-	"store.nats",
 	"admin.token-file",
 }

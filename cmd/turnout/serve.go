@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"turnout/internal/admin"
+	"turnout/internal/api"
 	"turnout/internal/config"
 	"turnout/internal/metrics"
 	"turnout/relay"
@@ -30,8 +32,8 @@ const (
 
 func (a *app) serveCommand() *cobra.Command {
 	var s source
-	c := a.command("serve [--config FILE]", "Run the relay",
-		"Run the relay. Without a configuration it serves loopback only, for a first try.\n"+
+	c := a.command("serve [--config FILE]", "Run the relay and the service",
+		"Run the relay and the service. Without a configuration both serve loopback only, for a first try.\n"+
 			"SIGTERM or SIGINT ends it cleanly; a second one at once.",
 		func(ctx context.Context) error {
 			l, err := a.load(&s)
@@ -47,46 +49,48 @@ func (a *app) serveCommand() *cobra.Command {
 // A service is what serve runs.
 type service struct {
 	log      *slog.Logger
-	relay    atomic.Pointer[relayServer] // nil before it listens
+	relay    atomic.Pointer[relayServer] // nil before it listens, and where there is none
+	serving  atomic.Bool                 // everything listens
 	draining atomic.Bool
 	admins   []*admin.Server
-	ended    chan error // one value from each goroutine
-	running  int        // goroutines
+	keep     *keep
+	api      *api.Server // nil where there is none
+	ended    chan error  // one value from each goroutine
+	running  int         // goroutines
 }
 
 // serve runs until ctx ends or a part of it fails.
 func (a *app) serve(ctx context.Context, l *config.Loaded) error {
-	s := &service{log: newLogger(l.Log, a.stderr), ended: make(chan error, 3)}
+	s := &service{log: newLogger(l.Log, a.stderr), ended: make(chan error, 4)}
 	for _, w := range l.Warnings {
 		s.log.Warn(w.String())
 	}
-	t, err := a.trust(l)
+	defer s.close()
+	t, err := a.openTrust(ctx, l, s)
 	if err != nil {
 		return err
 	}
-	host, err := a.host()
-	if err != nil {
-		return err
-	}
-	addresses, err := a.relayAddresses(l, host, func(text string) { s.log.Warn(text) })
-	if err != nil {
-		return err
-	}
-	defer s.closeAdmins()
 	own, err := s.listenAdmins(l)
 	if err != nil {
 		return err
 	}
-	c := a.relayConfig(l, t, addresses, host, own, s.log)
-	server, err := a.parts.newRelay(c)
+	at, err := s.listenAPI(l)
 	if err != nil {
 		return err
 	}
-	// The relay ends by Shutdown, not with ctx, so that it can drain.
-	s.run(func() error { return server.Serve(context.WithoutCancel(ctx)) })
-	s.relay.Store(&server)
-	if err := a.announce(l, t, c, server.Addrs(), s.admins); err != nil {
-		return errors.Join(err, s.stop(server))
+	if at.IsValid() {
+		own = append(own, at)
+	}
+	r, err := a.startRelay(ctx, l, t, s, own)
+	if err != nil {
+		return err
+	}
+	if err := a.startAPI(l, t, s, r); err != nil {
+		return errors.Join(err, s.stop())
+	}
+	s.serving.Store(true)
+	if err := a.announce(ctx, l, t, s, r); err != nil {
+		return errors.Join(err, s.stop())
 	}
 	select {
 	case err = <-s.ended:
@@ -94,10 +98,104 @@ func (a *app) serve(ctx context.Context, l *config.Loaded) error {
 		if err == nil {
 			err = errors.New("the relay ended by itself")
 		}
-		return errors.Join(err, s.stop(server))
+		return errors.Join(err, s.stop())
 	case <-ctx.Done():
-		return s.stop(server)
+		return s.stop()
 	}
+}
+
+// openTrust opens what is kept and connects it with the checks of credentials. Revocations end what is live on the relay.
+func (a *app) openTrust(ctx context.Context, l *config.Loaded, s *service) (t trust, err error) {
+	if keepNeeded(l) {
+		s.keep, err = a.openKeep(ctx, l, end{
+			subject: func(subject string, at time.Time) {
+				if server := s.relay.Load(); server != nil {
+					if n := (*server).EndSubject(subject, at); n > 0 {
+						s.log.Info("revoked", "subject", subject, "allocations", n)
+					}
+				}
+			},
+			username: func(username string) {
+				if server := s.relay.Load(); server != nil {
+					if n := (*server).EndUsername(username); n > 0 {
+						s.log.Info("revoked", "username", username, "allocations", n)
+					}
+				}
+			},
+		})
+		if err != nil {
+			return t, err
+		}
+	}
+	return a.trust(ctx, l, s.keep)
+}
+
+// A relaying is where the relay listens and relays from; without a relay it is empty.
+type relaying struct {
+	config relay.Config
+	bound  []relay.Listener
+}
+
+// startRelay makes the relay and lets it serve, where the configuration has one.
+func (a *app) startRelay(ctx context.Context, l *config.Loaded, t trust, s *service, own []netip.AddrPort) (relaying, error) {
+	if len(l.Listen) == 0 {
+		return relaying{}, nil
+	}
+	host, err := a.host()
+	if err != nil {
+		return relaying{}, err
+	}
+	addresses, err := a.relayAddresses(l, host, func(text string) { s.log.Warn(text) })
+	if err != nil {
+		return relaying{}, err
+	}
+	c := a.relayConfig(l, t, addresses, host, own, s.log)
+	server, err := a.parts.newRelay(c)
+	if err != nil {
+		return relaying{}, err
+	}
+	// The relay ends by Shutdown, not with ctx, so that it can drain.
+	s.run(func() error { return server.Serve(context.WithoutCancel(ctx)) })
+	s.relay.Store(&server)
+	return relaying{c, server.Addrs()}, nil
+}
+
+// listenAPI opens the service's listener, so that a port in use is told before anything is served.
+func (s *service) listenAPI(l *config.Loaded) (at netip.AddrPort, err error) {
+	if !l.API.Listen.Addr.IsValid() {
+		return at, nil
+	}
+	c, err := certificates(l)
+	if err != nil {
+		return at, err
+	}
+	if s.api, err = api.Listen(l.API.Listen.Addr, c, s.log); err != nil {
+		return at, fmt.Errorf("api.listen: %w", err)
+	}
+	return s.api.Addr(), nil
+}
+
+// startAPI makes the service and lets it answer.
+func (a *app) startAPI(l *config.Loaded, t trust, s *service, r relaying) error {
+	if s.api == nil {
+		return nil
+	}
+	verifier, err := tokenVerifier(l, t.keep, a.now)
+	if err != nil {
+		return err
+	}
+	offer, err := a.newOffer(l, t, relayURLs(l, r.bound, r.config.RelayAddresses), verifier, s.log)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	t.keep.background.Go(func() { verifier.Run(ctx) })
+	t.keep.care(ctx, a.now, s.log)
+	s.run(func() error {
+		defer cancel()
+		return s.api.Serve(offer)
+	})
+	return nil
 }
 
 // run starts a part of the service.
@@ -143,6 +241,8 @@ func (s *service) state() admin.State {
 	switch {
 	case s.draining.Load():
 		return admin.Draining
+	case server == nil && s.serving.Load(): // a service whose relay runs elsewhere
+		return admin.Ready
 	case server != nil && (*server).Ready():
 		return admin.Ready
 	case server != nil && (*server).Stats().Draining:
@@ -151,20 +251,21 @@ func (s *service) state() admin.State {
 	return admin.Starting
 }
 
-// stop ends the relay and then the operator's pages, which say so until the end.
-func (s *service) stop(server relayServer) error {
+// stop ends the service and the relay, and then the operator's pages, which say so until the end.
+func (s *service) stop() error {
 	s.draining.Store(true)
-	live := server.Stats().Allocations
+	live := 0
+	server := s.relay.Load()
+	if server != nil {
+		live = (*server).Stats().Allocations
+	}
 	s.log.Info("stopping", "allocations", live)
-	server.Drain()
+	if server != nil {
+		(*server).Drain()
+	}
 	done := make(chan error, 1)
 	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), grace)
-		defer cancel()
-		err := server.Shutdown(ctx)
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = nil // what was live after the grace was ended: that is how it is meant
-		}
+		err := s.shutdown(server)
 		s.closeAdmins()
 		for range s.running {
 			err = errors.Join(err, <-s.ended)
@@ -180,6 +281,36 @@ func (s *service) stop(server relayServer) error {
 	case <-time.After(hardStop):
 		return fmt.Errorf("did not stop within %s; what was left is ended with the process", hardStop)
 	}
+}
+
+// shutdown lets service and relay answer what is under way.
+func (s *service) shutdown(server *relayServer) error {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	var both sync.WaitGroup
+	if s.api != nil {
+		both.Go(func() { _ = s.api.Shutdown(ctx) }) // its Serve says what was wrong
+	}
+	var err error
+	if server != nil {
+		err = (*server).Shutdown(ctx)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = nil // what was live after the grace was ended: that is how it is meant
+		}
+	}
+	both.Wait()
+	return err
+}
+
+// close gives back what stop has not, since it never came to it.
+func (s *service) close() {
+	if s.api != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), grace)
+		defer cancel()
+		_ = s.api.Shutdown(ctx)
+	}
+	s.closeAdmins()
+	s.keep.close()
 }
 
 func (s *service) closeAdmins() {

@@ -36,9 +36,11 @@ type Config struct {
 	Revocations *identity.Revocations
 	// Minter makes the tokens of own users; its keys are published as a JWK set.
 	Minter *token.Minter
-	// Verifier recognises user access tokens, and asks for a scope that relay
-	// credentials need.
+	// Verifier recognises user access tokens. It asks own ones for no scope.
 	Verifier *token.Verifier
+	// Scopes, of which an own token needs one for relay credentials. If empty, any
+	// will do. Those of other issuers' tokens are the verifier's matter.
+	Scopes []string
 	// Issuer makes relay credentials.
 	Issuer *auth.Issuer
 	// Resource is the GUID in the ids of own users.

@@ -86,11 +86,11 @@ func newFixture(t testing.TB, change ...func(*Config)) *fixture {
 	check(t, err)
 	c := Config{
 		Directory: directory, Revocations: view, Minter: minter, Issuer: auth.NewIssuer(f.ring),
-		Resource: resource, AccessKeys: keys, URLs: urls, Now: f.clock,
+		Resource: resource, Scopes: []string{"voip", "voip.join"}, AccessKeys: keys, URLs: urls, Now: f.clock,
 		Logger: slog.New(slog.NewTextHandler(f.log, nil)),
 	}
 	c.Verifier, err = token.NewVerifier(token.VerifierConfig{
-		Keys: set, Issuer: minter.Issuer, Audience: minter.Audience, Scopes: []string{"voip", "voip.join"},
+		Keys: set, Issuer: minter.Issuer, Audience: minter.Audience,
 		Revoked: view.TokenRevoked, Now: f.clock,
 	})
 	check(t, err)

@@ -12,6 +12,7 @@ var nativeRoutes = []route{
 	{method: http.MethodPost, pattern: "/v1/ice-servers", admits: byKey | byToken, content: jsonContent, serve: issueICEServers},
 	{method: http.MethodGet, pattern: "/v1/users", admits: byKey, serve: listUsers},
 	{method: http.MethodPost, pattern: "/v1/revocations", admits: byKey, content: jsonContent, serve: revoke},
+	{method: http.MethodPost, pattern: "/v1/introspection", admits: byKey, content: jsonContent, serve: introspect},
 }
 
 // issueICEServers gives what RTCPeerConnection takes: to a user for itself, to an

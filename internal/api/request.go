@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,11 +73,24 @@ func (r *request) authenticate() error {
 		r.signedHash = r.Header.Get(hashHeader)
 		return r.service.verifySignature(r.Request, parameters, r.now)
 	case admits&byToken != 0 && strings.EqualFold(scheme, "Bearer"):
-		v, err := r.service.Verifier.Verify(r.Context(), strings.TrimSpace(parameters))
-		r.user = &v
-		return err
+		return r.authenticateUser(strings.TrimSpace(parameters))
 	}
 	return r.challenge()
+}
+
+// authenticateUser takes a user access token that is for relay credentials: no route
+// that takes one gives anything else.
+func (r *request) authenticateUser(text string) error {
+	v, err := r.service.Verifier.Verify(r.Context(), text)
+	if err != nil {
+		return err
+	}
+	scopes := r.service.Scopes
+	if v.Own && len(scopes) > 0 && !slices.ContainsFunc(v.Scopes, func(s string) bool { return slices.Contains(scopes, s) }) {
+		return errScope
+	}
+	r.user = &v
+	return nil
 }
 
 // challenge names the ways in (RFC 9110 §11.6.1).

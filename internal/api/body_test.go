@@ -101,8 +101,8 @@ func TestMediaType(t *testing.T) {
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.routes = append([]route{{method: "GET", pattern: "/panic", serve: func(*request) (reply, error) { panic("by a test") }},
-		{method: "GET", pattern: "/fault", serve: func(*request) (reply, error) { return reply{}, errors.New("a secret fault") }}}, f.routes...)
+	f.routes = divide(append([]route{{method: "GET", pattern: "/panic", serve: func(*request) (reply, error) { panic("by a test") }},
+		{method: "GET", pattern: "/fault", serve: func(*request) (reply, error) { return reply{}, errors.New("a secret fault") }}}, f.routes...))
 	refused(t, f.call("GET", "/panic", ""), 500, "InternalError", "")
 	w := f.call("GET", "/fault", "")
 	if strings.Contains(w.Body.String(), "secret") {

@@ -3,6 +3,8 @@ package api
 import (
 	"net/http"
 	"net/netip"
+	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -96,5 +98,36 @@ func TestCORS(t *testing.T) {
 		if w.Get("Access-Control-Allow-Origin") != "" {
 			t.Errorf("let in: %v", w)
 		}
+	}
+}
+
+// TestPage serves the page and what it is made of, which loads nothing from elsewhere.
+func TestPage(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	loaded := regexp.MustCompile(`(?:src|href)="([^"]+)"`)
+	index := f.call("GET", "/", "", unsigned)
+	seen := 0
+	for _, m := range loaded.FindAllStringSubmatch(index.Body.String(), -1) {
+		w := f.call("GET", "/"+m[1], "", unsigned)
+		if w.Code != 200 || w.Header().Get("Content-Type") == "" || w.Body.Len() == 0 {
+			t.Errorf("%s: %d %v", m[1], w.Code, w.Header())
+		}
+		if strings.Contains(w.Body.String(), "://") && !strings.Contains(m[1], ".svg") && !strings.Contains(m[1], ".json") {
+			t.Errorf("%s names another place", m[1])
+		}
+		seen++
+	}
+	if seen < 5 {
+		t.Errorf("the page names %d files", seen)
+	}
+	if got := index.Header().Get("Content-Security-Policy"); got != pagePolicy || index.Header().Get("Content-Type") != "text/html; charset=utf-8" {
+		t.Errorf("policy %q, type %q", got, index.Header().Get("Content-Type"))
+	}
+	if w := f.call("HEAD", "/", "", unsigned); w.Code != 200 {
+		t.Errorf("HEAD: %d", w.Code)
+	}
+	for _, path := range []string{"/page/index.htm", "/page/%2e%2e/api.go", "/page/..", "/page"} {
+		refused(t, f.call("GET", path, "", unsigned), 404, "NotFound", "")
 	}
 }

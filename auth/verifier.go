@@ -119,6 +119,11 @@ func checkRealm(realm string) error {
 	return nil
 }
 
+// Revoked asks VerifierConfig.Revoked, for what was verified some time ago.
+func (v *Verifier) Revoked(subject, username []byte, issued, expires time.Time) bool {
+	return v.revoked != nil && v.revoked(subject, username, issued, expires)
+}
+
 // Verify finds the key of username that m was signed with. The username is that
 // of the USERNAME attribute, or what [Verifier.Username] found for a USERHASH; a
 // is the algorithm the request was made with, [MD5] where it names none (RFC

@@ -177,7 +177,9 @@ func (w *worker) sendParcels() {
 func (w *worker) acceptParcel(p *parcel) {
 	delete(w.visiting, p.visit.origin.tuple)
 	defer w.recovered(&p.visit.origin, nil, p.visit.message)
-	if a, err := w.takeIn(p); err == nil && !p.visit.origin.gone() {
+	if a, err := w.takeIn(p); err == nil && w.revoked(a) {
+		w.end(a, EndRevoked)
+	} else if err == nil && !p.visit.origin.gone() {
 		if err := w.move(a, &p.visit.origin); err != nil {
 			w.log.Warn("a client that moved has another allocation", "client", p.visit.origin.tuple.Client.String())
 		}

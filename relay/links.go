@@ -68,6 +68,7 @@ func (w *worker) established(a *allocation.Allocation, from *origin) {
 	l.live = true
 	l.origin = *from
 	l.started = w.wall.Unix()
+	l.issued = issuedAt(w.request.verified.Issued)
 	w.counters.add(transportCounter(counterCreated, from.tuple.Transport), 1)
 	if from.stream != nil {
 		from.stream.allocated.Store(true)

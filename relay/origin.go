@@ -32,6 +32,7 @@ type link struct {
 	icmp    allocation.Time // arrival time of the ICMP rate limit
 	meters  [2]meter        // of the allocation's bandwidth, from and to the client
 	started int64           // unix seconds, for the line logged at the end
+	issued  int64           // when the credential was, unix milliseconds; 0: not known
 
 	connections map[netip.AddrPort]*connection // of a TCP allocation, by peer; some may have ended just now
 }

@@ -100,6 +100,7 @@ const (
 	EndPanicked
 	EndSocketBroken
 	EndNotOpened
+	EndRevoked
 )
 
 // String is the reason as logs tell it.
@@ -117,6 +118,8 @@ func (r EndReason) String() string {
 		return "panic"
 	case EndSocketBroken:
 		return "relay socket broken"
+	case EndRevoked:
+		return "revoked"
 	}
 	return "no relay socket"
 }

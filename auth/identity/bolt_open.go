@@ -26,8 +26,8 @@ const (
 )
 
 // OpenBolt opens the store in the file of this path, or makes it, its folder too.
-// Only the owner may read it: it holds keys. The error of a file that is in use or
-// damaged says what to do; a damaged file is left as it is.
+// Only the owner may read it: it holds keys. The error of a file that is in use
+// ([ErrInUse]) or damaged says what to do; a damaged file is left as it is.
 func OpenBolt(path string) (*Bolt, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
@@ -177,7 +177,7 @@ func caught(err *error) func() {
 func openError(path string, err error) error {
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
-		return fmt.Errorf("store %s is in use by another process: stop that, or give this one a store.path of its own", path)
+		return fmt.Errorf("store %s is %w: stop that, or give this one a store.path of its own", path, ErrInUse)
 	case errors.Is(err, errForm):
 		return fmt.Errorf("store %s %w, or no store at all: run the version that made it, or name another store.path", path, errForm)
 	case errors.Is(err, errDamaged), errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):

@@ -37,6 +37,8 @@ var (
 	ErrBehind = errors.New("watch fell behind")
 	// ErrClosed: the store was closed.
 	ErrClosed = errors.New("store closed")
+	// ErrInUse: another process has the store's file.
+	ErrInUse = errors.New("in use by another process")
 	// ErrInvalid: a key, subject, username or custom id that cannot be stored. The
 	// wrapping error says why.
 	ErrInvalid = errors.New("name not usable")

@@ -27,6 +27,10 @@ type RevocationsConfig struct {
 	// are more, the oldest revocations become one that is for everybody: it refuses
 	// too much, never too little. If zero, 1,048,576 (about 150 MB).
 	Limit int
+	// Alias, if not nil, gives another name that credentials for a subject may have been
+	// issued under, such as a pseudonym; empty for none. A revocation of the subject is one
+	// of that name too, which OnSubject hears of as well.
+	Alias func(subject string) string
 	// OnSubject hears of every revocation of a subject, those that are already there
 	// too: live allocations of the subject that were issued up to that time are to
 	// end. Calls are not concurrent with each other for one subject. If nil, nobody hears.
@@ -42,6 +46,7 @@ type RevocationsConfig struct {
 type Revocations struct {
 	maxTTL, retention time.Duration
 	limit             int
+	alias             func(string) string
 	onSubject         func(string, time.Time)
 	onUsername        func(string)
 	now               func() time.Time
@@ -80,7 +85,7 @@ func NewRevocations(c RevocationsConfig) (*Revocations, error) {
 		return nil, fmt.Errorf("revocations kept for %v, %d at most: want at least max-ttl %v", c.Retention, c.Limit, c.MaxTTL)
 	}
 	return &Revocations{
-		maxTTL: c.MaxTTL, retention: c.Retention, limit: c.Limit, onSubject: c.OnSubject, onUsername: c.OnUsername, now: c.Now,
+		maxTTL: c.MaxTTL, retention: c.Retention, limit: c.Limit, alias: c.Alias, onSubject: c.OnSubject, onUsername: c.OnUsername, now: c.Now,
 		subjects: newTable(), usernames: newTable(), ready: make(chan struct{}), waiting: len(watched),
 	}, nil
 }
@@ -159,11 +164,21 @@ func (r *Revocations) revokeSubject(subject string, s subjectRecord) {
 	if s.At < r.oldest() || !r.subjects.raise(subject, s.At, s.Generation) {
 		return
 	}
+	names := []string{subject}
+	if r.alias != nil {
+		if alias := r.alias(subject); alias != "" {
+			r.subjects.raise(alias, s.At, 0)
+			names = append(names, alias)
+		}
+	}
 	if floor := r.subjects.shed(r.limit); floor != 0 {
 		r.subjectFloor.Store(max(r.subjectFloor.Load(), floor))
 	}
-	if r.onSubject != nil {
-		r.onSubject(subject, time.UnixMilli(s.At))
+	if r.onSubject == nil {
+		return
+	}
+	for _, name := range names {
+		r.onSubject(name, time.UnixMilli(s.At))
 	}
 }
 

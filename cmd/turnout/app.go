@@ -23,6 +23,7 @@ const (
 
 // An app is one run of the command, with all it touches.
 type app struct {
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	environ        []string
 	now            func() time.Time
@@ -33,14 +34,14 @@ type app struct {
 }
 
 func newApp(stdout, stderr io.Writer) *app {
-	return &app{stdout: stdout, stderr: stderr, environ: os.Environ(), now: time.Now, parts: realParts}
+	return &app{stdin: os.Stdin, stdout: stdout, stderr: stderr, environ: os.Environ(), now: time.Now, parts: realParts}
 }
 
 // run executes args and says what went wrong on stderr. It returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
 	root := &cobra.Command{
 		Use:               "turnout",
-		Short:             "A STUN and TURN relay",
+		Short:             "A STUN and TURN relay, and the service that gives out its credentials",
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
@@ -50,7 +51,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	root.AddCommand(a.serveCommand(), a.configCommand(), a.credentialsCommand(), a.tokenCommand(), a.benchCommand(), a.versionCommand())
+	root.AddCommand(a.serveCommand(), a.configCommand(), a.credentialsCommand(), a.tokenCommand(), a.userCommand(), a.benchCommand(), a.versionCommand())
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK

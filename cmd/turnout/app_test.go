@@ -54,16 +54,18 @@ func newConsole(t *testing.T, environ ...string) *console {
 	c := &console{relay: newFakeRelay()}
 	c.app = &app{
 		stdout: &c.out, stderr: &c.err,
+		stdin:   strings.NewReader(""),
 		environ: append([]string{"HOME=" + t.TempDir()}, environ...),
 		now:     func() time.Time { return noon },
 		parts: parts{
 			newRelay:    c.relay.start,
-			newKeyring:  func(...auth.Key) (*auth.Keyring, error) { return new(auth.Keyring), nil },
+			newKeyring:  auth.NewKeyring,
 			newVerifier: func(auth.VerifierConfig) (*auth.Verifier, error) { return new(auth.Verifier), nil },
 			issue: func(_ *auth.Keyring, g auth.Grant, now time.Time) (auth.Credential, error) {
 				return auth.Credential{Username: fmt.Sprintf("%d:%s", g.Expires.Unix(), g.Subject), Password: "cGFzc3dvcmQ+/w==", Expires: g.Expires}, nil
 			},
-			portable: func() netio.Network { return nil },
+			newIssuer: auth.NewIssuer,
+			portable:  func() netio.Network { return nil },
 			hostAddresses: func() ([]netip.Addr, error) {
 				return []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback(), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("10.0.0.4")}, nil
 			},
@@ -155,6 +157,16 @@ func (f *fakeRelay) Shutdown(ctx context.Context) error {
 	return nil
 }
 
+func (f *fakeRelay) EndSubject(subject string, _ time.Time) int {
+	f.called("EndSubject " + subject)
+	return 1
+}
+
+func (f *fakeRelay) EndUsername(username string) int {
+	f.called("EndUsername " + username)
+	return 1
+}
+
 func (f *fakeRelay) Drain()                           { f.called("Drain") }
 func (f *fakeRelay) Ready() bool                      { return true }
 func (f *fakeRelay) SetAlternates(a relay.Alternates) { f.found <- a }
@@ -184,10 +196,10 @@ func TestExit(t *testing.T) {
 		code           int
 		stdout, stderr string // contained; empty: nothing at all is written there
 	}{
-		{"", exitUsage, "", "turnout: turnout needs a command, of bench, config, credentials, serve, token, version; see turnout --help\n"},
+		{"", exitUsage, "", "turnout: turnout needs a command, of bench, config, credentials, serve, token, user, version; see turnout --help\n"},
 		{"sevre", exitUsage, "", "turnout: turnout has no command \"sevre\"; did you mean serve?\n"},
 		{"config", exitUsage, "", "turnout: turnout config needs a command, of check, example, print; see turnout config --help\n"},
-		{"token", exitUsage, "", "turnout: turnout token needs a command, of oauth; see turnout token --help\n"},
+		{"token", exitUsage, "", "turnout: turnout token needs a command, of mint, oauth, verify; see turnout token --help\n"},
 		{"token oauth --config " + good, exitUsage, "", "turnout: auth.oauth has no keys to make a token with"},
 		{"token oauth --ttl 0s --config " + good, exitUsage, "", "turnout: --ttl 0s is too short; give at least 1s\n"},
 		{"token oauth --kid west --config " + oauth, exitUsage, "", "turnout: no key of an authorization server has kid \"west\"\n"},
@@ -210,7 +222,7 @@ func TestExit(t *testing.T) {
 		{"config print --config " + good, exitOK, "secret: \"***\"", ""},
 		{"serve --config " + wrong, exitUsage, "", ":1: listn: unknown key"},
 		{"serve --config /does/not/exist", exitFailure, "", "no such file"},
-		{"credentials --config " + good, exitUsage, "", "turnout: credentials needs --user ID, whom they are for\n"},
+		{"credentials --config " + good, exitUsage, "", "turnout: credentials needs --user ID or --token JWT, whom they are for\n"},
 		{"credentials --user a --ttl 0s --config " + good, exitUsage, "", "turnout: --ttl 0s is too short; give at least 1s\n"},
 		{"credentials --user a --ttl soon --config " + good, exitUsage, "", "invalid argument \"soon\""},
 		{"credentials --user a --format xml --config " + good, exitUsage, "", "turnout: --format \"xml\" is not known; give json, env or table\n"},

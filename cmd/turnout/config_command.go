@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -16,7 +17,7 @@ func (a *app) configCommand() *cobra.Command {
 	var s source
 	check := a.command("check [--config FILE]", "Say everything that is wrong with a configuration",
 		"Say everything that is wrong with a configuration, on standard error, and exit 2; or print ok.",
-		func(context.Context) error { return a.checkConfig(&s) })
+		func(ctx context.Context) error { return a.checkConfig(ctx, &s) })
 	s.flags(check)
 
 	var p source
@@ -33,15 +34,16 @@ func (a *app) configCommand() *cobra.Command {
 	return group
 }
 
-func (a *app) checkConfig(s *source) error {
+func (a *app) checkConfig(ctx context.Context, s *source) error {
 	l, err := a.load(s)
 	if err != nil {
 		return err
 	}
-	if !l.FirstSecret { // the first start makes it
-		if _, err := a.trust(l); err != nil {
-			return err
-		}
+	// What is kept is not looked at: it may be in use, or not made yet.
+	_, trustErr := a.trust(ctx, l, nil)
+	_, issuersErr := tokenVerifier(l, nil, a.now)
+	if err := cmp.Or(trustErr, issuersErr); err != nil {
+		return err
 	}
 	a.warn(l)
 	_, err = fmt.Fprintln(a.stdout, "ok")

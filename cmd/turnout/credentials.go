@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"regexp"
 	"strings"
 	"text/tabwriter"
@@ -14,73 +13,112 @@ import (
 	"github.com/spf13/cobra"
 
 	"turnout/auth"
+	"turnout/internal/api"
+	"turnout/internal/config"
 )
 
 // A credentialsRequest is what the flags of the command ask for.
 type credentialsRequest struct {
-	source
-	user, format string
-	ttl          time.Duration
+	target
+	user, token, format string
+	ttl                 time.Duration
 }
 
 // formats of an answer; json is what programs take and the default wherever it goes.
-var formats = map[string]func(io.Writer, iceAnswer) error{"json": writeJSON, "env": writeEnvironment, "table": writeTable}
+var formats = map[string]func(io.Writer, api.ICEAnswer) error{"json": writeJSON, "env": writeEnvironment, "table": writeTable}
 
 func (a *app) credentialsCommand() *cobra.Command {
 	var r credentialsRequest
-	c := a.command("credentials --user ID [--ttl 1h] [--format json|env|table] [--config FILE]",
-		"Make credentials for a user, from the configuration's secret",
-		"Make time-limited credentials for a user from the first secret of the configuration, and print them\n"+
-			"with the URLs they are for. json is the answer of /v1/ice-servers, whose iceServers a browser's\n"+
+	c := a.command("credentials (--user ID | --token JWT|-) [--ttl 1h] [--format json|env|table] [--config FILE | --connection-string S]",
+		"Make credentials for a user",
+		"Make time-limited credentials and print them with the URLs they are for: of a running service, or from the first\n"+
+			"secret of the configuration. json is the answer of /v1/ice-servers, whose iceServers a browser's\n"+
 			"RTCPeerConnection takes as they are; env sets variables in a shell; table is for people.",
-		func(context.Context) error { return a.credentials(&r) })
+		func(ctx context.Context) error { return a.credentials(ctx, &r) })
 	r.flags(c)
-	c.Flags().StringVar(&r.user, "user", "", "`ID` of whom they are for: quotas and logs go by it (required)")
+	c.Flags().StringVar(&r.user, "user", "", "`ID` of whom they are for: quotas and logs go by it")
+	c.Flags().StringVar(&r.token, "token", "", "user access `JWT` of whom they are for; - reads it from standard input")
 	c.Flags().DurationVar(&r.ttl, "ttl", time.Hour, "how long they are valid")
 	c.Flags().StringVar(&r.format, "format", "json", "json, env or table")
 	return c
 }
 
-func (a *app) credentials(r *credentialsRequest) error {
+func (a *app) credentials(ctx context.Context, r *credentialsRequest) error {
 	write, ok := formats[r.format]
 	switch {
-	case r.user == "":
-		return usage("credentials needs --user ID, whom they are for")
+	case (r.user == "") == (r.token == ""):
+		return usage("credentials needs --user ID or --token JWT, whom they are for")
 	case r.ttl < time.Second:
 		return usage("--ttl %s is too short; give at least 1s", r.ttl)
 	case !ok:
 		return usage("--format %q is not known; give json, env or table", r.format)
 	}
-	l, err := a.load(&r.source)
+	answer, err := a.iceServers(ctx, r)
 	if err != nil {
 		return err
 	}
-	a.warn(l)
-	t, err := a.trust(l)
+	return write(a.stdout, answer)
+}
+
+// iceServers asks a service, unless the configuration alone has all that is needed.
+func (a *app) iceServers(ctx context.Context, r *credentialsRequest) (answer api.ICEAnswer, err error) {
+	named, err := a.connectionText(&r.target)
 	if err != nil {
-		return err
+		return answer, err
 	}
-	host, err := a.host()
+	if named == "" && r.token == "" {
+		l, err := a.load(&r.source)
+		if err != nil {
+			return answer, err
+		}
+		if !l.FirstSecret {
+			a.warn(l)
+			return a.derive(ctx, l, r)
+		}
+	}
+	bearer, err := a.readToken(r.token)
 	if err != nil {
-		return err
+		return answer, err
 	}
-	addresses, err := a.relayAddresses(l, host, func(text string) { fmt.Fprintln(a.stderr, "turnout: warning:", text) })
+	c, err := a.connect(ctx, &r.target)
 	if err != nil {
-		return err
+		return answer, err
 	}
-	answer, err := a.issue(t, r.user, r.ttl)
+	defer c.close()
+	body := map[string]any{"ttl": int64(r.ttl / time.Second), "user": nilIfEmpty(r.user)}
+	err = c.ask(ctx, "POST", "/v1/ice-servers", bearer, body, &answer)
+	return answer, err
+}
+
+// derive makes credentials of the configuration's secret.
+func (a *app) derive(ctx context.Context, l *config.Loaded, r *credentialsRequest) (answer api.ICEAnswer, err error) {
+	t, err := a.trust(ctx, l, nil)
 	if err != nil {
-		return err
+		return answer, err
 	}
-	tr, err := newTransports(l, slog.New(slog.DiscardHandler))
+	urls := l.API.Advertise
+	if len(urls) == 0 {
+		if urls, err = a.configuredURLs(l); err != nil {
+			return answer, err
+		}
+	}
+	ttl := r.ttl
+	if l.API.Listen.Addr.IsValid() { // the relay refuses what lives longer
+		ttl = min(ttl, time.Duration(l.API.Credentials.MaxTTL))
+	}
+	credential, err := a.issue(t, r.user, ttl)
 	if err != nil {
-		return err
+		return answer, err
 	}
-	stun, turn := serverURLs(listeners(l, host), addresses, tr.name())
-	if len(turn) == 0 {
-		return usage("no URL can be made of the listeners: give them fixed ports, and an address of the same family in relay.addresses")
+	var stun, turn []string
+	for _, u := range urls {
+		if strings.HasPrefix(u, "stun") {
+			stun = append(stun, u)
+		} else {
+			turn = append(turn, u)
+		}
 	}
-	return write(a.stdout, newICEAnswer(stun, turn, answer, a.now()))
+	return api.NewICEAnswer(stun, turn, credential, a.now()), nil
 }
 
 // issue makes credentials that end after ttl.
@@ -96,7 +134,7 @@ func (a *app) issue(t trust, user string, ttl time.Duration) (auth.Credential, e
 	return c, nil
 }
 
-func writeJSON(w io.Writer, answer iceAnswer) error {
+func writeJSON(w io.Writer, answer api.ICEAnswer) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false) // no page is made of it, and people read it
 	return e.Encode(answer)
@@ -106,7 +144,7 @@ func writeJSON(w io.Writer, answer iceAnswer) error {
 var shellSafe = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./?~\[\]-]*$`)
 
 // writeEnvironment writes lines that a shell and an env file both take; only what a shell would read otherwise is quoted.
-func writeEnvironment(w io.Writer, answer iceAnswer) error {
+func writeEnvironment(w io.Writer, answer api.ICEAnswer) error {
 	var urls []string
 	for _, s := range answer.ICEServers {
 		urls = append(urls, s.URLs...)
@@ -128,7 +166,7 @@ func writeEnvironment(w io.Writer, answer iceAnswer) error {
 	return nil
 }
 
-func writeTable(w io.Writer, answer iceAnswer) error {
+func writeTable(w io.Writer, answer api.ICEAnswer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, s := range answer.ICEServers {
 		for _, u := range s.URLs {

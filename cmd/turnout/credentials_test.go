@@ -58,7 +58,7 @@ func TestCredentialsWithoutConfiguration(t *testing.T) {
 		}
 	}
 	home := a.environ[0][len("HOME="):]
-	if _, err := os.Stat(home + "/.local/state/turnout/relay-secret"); err != nil {
+	if _, err := os.Stat(home + "/.local/state/turnout/turnout.db"); err != nil {
 		t.Error(err)
 	}
 	if !strings.Contains(a.out.String(), `"turn:127.0.0.1:3478?transport=udp"`) {

@@ -5,38 +5,10 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"time"
 
 	"turnout/allocation"
-	"turnout/auth"
 	"turnout/relay"
 )
-
-// An iceAnswer is what a client of ICE takes: the answer of /v1/ice-servers, whose iceServers a browser takes as they are.
-type iceAnswer struct {
-	ICEServers []iceServer `json:"iceServers"`
-	ExpiresOn  string      `json:"expiresOn"` // RFC 3339
-	TTL        int64       `json:"ttl"`       // seconds
-}
-
-// An iceServer is one RTCIceServer.
-type iceServer struct {
-	URLs       []string `json:"urls"`
-	Username   string   `json:"username,omitempty"`
-	Credential string   `json:"credential,omitempty"`
-}
-
-func newICEAnswer(stun, turn []string, c auth.Credential, now time.Time) iceAnswer {
-	var servers []iceServer
-	if len(stun) > 0 {
-		servers = append(servers, iceServer{URLs: stun})
-	}
-	return iceAnswer{
-		ICEServers: append(servers, iceServer{URLs: turn, Username: c.Username, Credential: c.Password}),
-		ExpiresOn:  c.Expires.UTC().Format(time.RFC3339),
-		TTL:        int64(c.Expires.Sub(now).Round(time.Second) / time.Second),
-	}
-}
 
 // serverURLs are the URLs of listeners as clients reach them: stun: over UDP (RFC 7064), turn: over UDP and TCP, turns: over TLS and
 // DTLS (RFC 7065, RFC 7350 §4.6.1). A listener on a wildcard address is reached by the relay addresses of its family, one behind a

@@ -49,12 +49,6 @@ type oauthAnswer struct {
 // macKeySize is for HMAC-SHA-1, which every client has (RFC 7635 §6.2).
 const macKeySize = 20
 
-func (a *app) tokenCommand() *cobra.Command {
-	c := &cobra.Command{Use: "token", Short: "Make tokens", RunE: a.group, Args: cobra.ArbitraryArgs}
-	c.AddCommand(a.oauthCommand())
-	return c
-}
-
 func (a *app) oauthCommand() *cobra.Command {
 	var r oauthRequest
 	c := a.command("oauth [--kid ID] [--ttl 1h] [--config FILE]",

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"turnout/internal/admin"
+	"turnout/internal/api"
 	"turnout/internal/config"
 	"turnout/internal/metrics"
 	"turnout/relay"
@@ -27,9 +29,9 @@ const (
 
 func (a *app) serveCommand() *cobra.Command {
 	var s source
-	c := a.command("serve [--config FILE]", "Run the relay",
-		"Run the relay. Without a configuration it serves loopback only, for a first try.\n"+
-			"SIGTERM or SIGINT drains it: no new allocations are made, and it ends when the last one has, or at\n"+
+	c := a.command("serve [--config FILE]", "Run the relay and the service",
+		"Run the relay and the service. Without a configuration both serve loopback only, for a first try.\n"+
+			"SIGTERM or SIGINT drains the relay: no new allocations are made, and it ends when the last one has, or at\n"+
 			"drain.deadline. A second one ends what is live at once.",
 		func(ctx context.Context) error {
 			l, err := a.load(&s)
@@ -46,29 +48,25 @@ func (a *app) serveCommand() *cobra.Command {
 type service struct {
 	log      *slog.Logger
 	manager  manager
-	relay    atomic.Pointer[relayServer] // nil before it listens
+	relay    atomic.Pointer[relayServer] // nil before it listens, and where there is none
+	serving  atomic.Bool                 // everything listens
 	draining atomic.Bool
 	admins   []*admin.Server
-	ended    chan error // one value from each goroutine
-	running  int        // goroutines
+	keep     *keep
+	api      *api.Server // nil where there is none
+	ended    chan error  // one value from each goroutine
+	running  int         // goroutines
 }
 
 // serve runs until ctx ends or a part of it fails.
 func (a *app) serve(ctx context.Context, l *config.Loaded) error {
-	s := &service{log: newLogger(l.Log, a.stderr), ended: make(chan error, 3)}
+	s := &service{log: newLogger(l.Log, a.stderr), ended: make(chan error, 4)}
 	s.manager = newManager(a.environ, os.Getpid(), s.log)
 	for _, w := range l.Warnings {
 		s.log.Warn(w.String())
 	}
-	t, err := a.trust(l)
-	if err != nil {
-		return err
-	}
-	host, err := a.host()
-	if err != nil {
-		return err
-	}
-	addresses, err := a.relayAddresses(l, host, func(text string) { s.log.Warn(text) })
+	defer s.close()
+	t, err := a.openTrust(ctx, l, s)
 	if err != nil {
 		return err
 	}
@@ -76,28 +74,35 @@ func (a *app) serve(ctx context.Context, l *config.Loaded) error {
 	if err != nil {
 		return err
 	}
-	defer s.closeAdmins()
+	defer tr.watch(ctx)()
 	own, err := s.listenAdmins(l, tr)
 	if err != nil {
 		return err
 	}
-	c := a.relayConfig(l, t, addresses, host, own, s.log)
-	c.ListenStream = tr.listen
-	defer tr.watch(ctx)()
-	server, err := a.parts.newRelay(c)
+	at, err := s.listenAPI(l, tr)
 	if err != nil {
 		return err
 	}
-	// The relay ends by Shutdown, not with ctx, so that it can drain.
-	s.run(func() error { return server.Serve(context.WithoutCancel(ctx)) })
-	s.relay.Store(&server)
-	defer a.watchAlternates(l, server, s.log)()
-	stop := func() error { return s.stop(server, time.Duration(l.Drain.Deadline), a.again) }
-	if err := a.announce(l, t, c, tr.name(), server.Addrs(), s.admins); err != nil {
+	if at.IsValid() {
+		own = append(own, at)
+	}
+	r, err := a.startRelay(ctx, l, t, s, tr, own)
+	if err != nil {
+		return err
+	}
+	if server := s.relay.Load(); server != nil {
+		defer a.watchAlternates(l, *server, s.log)()
+	}
+	stop := func() error { return s.stop(time.Duration(l.Drain.Deadline), a.again) }
+	if err := a.startAPI(l, t, s, r); err != nil {
+		return errors.Join(err, stop())
+	}
+	s.serving.Store(true)
+	if err := a.announce(ctx, l, t, s, r); err != nil {
 		return errors.Join(err, stop())
 	}
 	s.manager.tell("READY=1")
-	defer s.manager.watch(server.Alive)()
+	defer s.manager.watch(s.alive)()
 	select {
 	case err = <-s.ended:
 		s.running--
@@ -108,6 +113,102 @@ func (a *app) serve(ctx context.Context, l *config.Loaded) error {
 	case <-ctx.Done():
 		return stop()
 	}
+}
+
+// openTrust opens what is kept and connects it with the checks of credentials. Revocations end what is live on the relay.
+func (a *app) openTrust(ctx context.Context, l *config.Loaded, s *service) (t trust, err error) {
+	if keepNeeded(l) {
+		s.keep, err = a.openKeep(ctx, l, end{
+			subject: func(subject string, at time.Time) {
+				if server := s.relay.Load(); server != nil {
+					if n := (*server).EndSubject(subject, at); n > 0 {
+						s.log.Info("revoked", "subject", subject, "allocations", n)
+					}
+				}
+			},
+			username: func(username string) {
+				if server := s.relay.Load(); server != nil {
+					if n := (*server).EndUsername(username); n > 0 {
+						s.log.Info("revoked", "username", username, "allocations", n)
+					}
+				}
+			},
+		})
+		if err != nil {
+			return t, err
+		}
+	}
+	return a.trust(ctx, l, s.keep)
+}
+
+// A relaying is where the relay listens and relays from; without a relay it is empty.
+type relaying struct {
+	config relay.Config
+	bound  []relay.Listener
+	name   string // what the certificate is good for
+}
+
+// startRelay makes the relay and lets it serve, where the configuration has one.
+func (a *app) startRelay(ctx context.Context, l *config.Loaded, t trust, s *service, tr *transports, own []netip.AddrPort) (relaying, error) {
+	if len(l.Listen) == 0 {
+		return relaying{}, nil
+	}
+	host, err := a.host()
+	if err != nil {
+		return relaying{}, err
+	}
+	addresses, err := a.relayAddresses(l, host, func(text string) { s.log.Warn(text) })
+	if err != nil {
+		return relaying{}, err
+	}
+	c := a.relayConfig(l, t, addresses, host, own, s.log)
+	c.ListenStream = tr.listen
+	server, err := a.parts.newRelay(c)
+	if err != nil {
+		return relaying{}, err
+	}
+	// The relay ends by Shutdown, not with ctx, so that it can drain.
+	s.run(func() error { return server.Serve(context.WithoutCancel(ctx)) })
+	s.relay.Store(&server)
+	return relaying{c, server.Addrs(), tr.name()}, nil
+}
+
+// listenAPI opens the service's listener, so that a port in use is told before anything is served.
+func (s *service) listenAPI(l *config.Loaded, tr *transports) (at netip.AddrPort, err error) {
+	if !l.API.Listen.Addr.IsValid() {
+		return at, nil
+	}
+	var shown *tls.Config
+	if l.API.Listen.Scheme == "https" {
+		shown = tr.https.Server()
+	}
+	if s.api, err = api.Listen(l.API.Listen.Addr, shown, s.log); err != nil {
+		return at, fmt.Errorf("api.listen: %w", err)
+	}
+	return s.api.Addr(), nil
+}
+
+// startAPI makes the service and lets it answer.
+func (a *app) startAPI(l *config.Loaded, t trust, s *service, r relaying) error {
+	if s.api == nil {
+		return nil
+	}
+	verifier, err := tokenVerifier(l, t.keep, a.now)
+	if err != nil {
+		return err
+	}
+	offer, err := a.newOffer(l, t, relayURLs(l, r), verifier, s.log)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	t.keep.background.Go(func() { verifier.Run(ctx) })
+	t.keep.care(ctx, a.now, s.log)
+	s.run(func() error {
+		defer cancel()
+		return s.api.Serve(offer)
+	})
+	return nil
 }
 
 // run starts a part of the service.
@@ -153,6 +254,8 @@ func (s *service) state() admin.State {
 	switch {
 	case s.draining.Load():
 		return admin.Draining
+	case server == nil && s.serving.Load(): // a service whose relay runs elsewhere
+		return admin.Ready
 	case server != nil && (*server).Ready():
 		return admin.Ready
 	case server != nil && (*server).Stats().Draining:

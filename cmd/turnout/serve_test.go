@@ -51,7 +51,7 @@ func (c *console) serving(t *testing.T, args ...string) (stop func() int) {
 // TestServe is the first try: no configuration, a signal, exit 0.
 func TestServe(t *testing.T) {
 	t.Parallel()
-	c := newConsole(t, "TURNOUT_ADMIN_LISTEN=127.0.0.1:0")
+	c := newConsole(t, "TURNOUT_ADMIN_LISTEN=127.0.0.1:0", "TURNOUT_API_LISTEN=http://127.0.0.1:0")
 	stop := c.serving(t)
 	if code := stop(); code != exitOK {
 		t.Fatalf("exit %d: %s", code, &c.err)
@@ -62,7 +62,10 @@ func TestServe(t *testing.T) {
 		"listening  udp://127.0.0.1:3478\nlistening  tcp://127.0.0.1:3478\nlistening  udp://[::1]:3478\nlistening  tcp://[::1]:3478\n",
 		"relaying   127.0.0.1, ports 49152-65535\nrelaying   ::1, ports 49152-65535\n",
 		"operator   http://127.0.0.1:",
-		"secret     made just now, kept in " + c.environ[0][len("HOME="):] + "/.local/state/turnout\n",
+		"keys       made just now, kept in " + c.environ[0][len("HOME="):] + "/.local/state/turnout/turnout.db\n",
+		"service    http://127.0.0.1:",
+		"\nexport TURNOUT_CONNECTION_STRING='endpoint=http://127.0.0.1:",
+		"/#token=ey",
 		"valid until 2026-11-21T13:00:00Z",
 		`"username": "1795266000:operator"`,
 		`"turn:[::1]:3478?transport=tcp"`,
@@ -90,7 +93,7 @@ func TestServe(t *testing.T) {
 // TestServeWithoutIPv6 is the first try on a host that has none.
 func TestServeWithoutIPv6(t *testing.T) {
 	t.Parallel()
-	c := newConsole(t, "TURNOUT_ADMIN_LISTEN=127.0.0.1:0")
+	c := newConsole(t, "TURNOUT_ADMIN_LISTEN=127.0.0.1:0", "TURNOUT_API_LISTEN=http://127.0.0.1:0")
 	c.parts.hostAddresses = func() ([]netip.Addr, error) { return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil }
 	if code := c.serving(t)(); code != exitOK {
 		t.Fatalf("exit %d: %s", code, &c.err)
@@ -188,7 +191,7 @@ func TestServeFails(t *testing.T) {
 func TestStateFolderNotWritable(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, "XDG_STATE_HOME=/dev/null")
-	if code := c.run(context.Background(), []string{"serve"}); code != exitFailure || !strings.HasPrefix(c.err.String(), "turnout: read the kept secret: open /dev/null/turnout/relay-secret: not a directory") {
+	if code := c.run(context.Background(), []string{"serve"}); code != exitFailure || !strings.HasPrefix(c.err.String(), "turnout: open store: mkdir /dev/null: not a directory") {
 		t.Errorf("exit %d: %s", code, &c.err)
 	}
 }

@@ -20,6 +20,7 @@ import (
 type transports struct {
 	secured      *secure.Transports
 	certificates *secure.Certificates // nil without a listener that shows one
+	https        *secure.Certificates // of the service; nil where it has none of its own and there is none to share
 }
 
 // newTransports reads the certificates.
@@ -36,6 +37,13 @@ func newTransports(l *config.Loaded, log *slog.Logger) (*transports, error) {
 		var err error
 		if tr.certificates, err = secure.LoadCertificates(files, log); err != nil {
 			return nil, unusable("tls", err)
+		}
+	}
+	if tr.https = tr.certificates; l.API.Cert != "" {
+		var err error
+		own := []secure.KeyPair{{Name: "api.cert", Cert: l.API.Cert, Key: l.API.Key}}
+		if tr.https, err = secure.LoadCertificates(own, log); err != nil {
+			return nil, unusable("api", err)
 		}
 	}
 	c := secure.Config{Certificates: tr.certificates, Proxies: prefixes(l.ProxyProtocol.From), Handshakes: l.Limits.Handshakes, Logger: log}
@@ -75,6 +83,9 @@ func (t *transports) watch(ctx context.Context) (stop func()) {
 	var watching sync.WaitGroup
 	if t.certificates != nil {
 		watching.Go(func() { t.certificates.Watch(ctx) })
+	}
+	if t.https != nil && t.https != t.certificates {
+		watching.Go(func() { t.https.Watch(ctx) })
 	}
 	return func() {
 		cancel()

@@ -24,6 +24,8 @@ type relayServer interface {
 	Alive(ctx context.Context) error
 	Stats() relay.Stats
 	SetAlternates(relay.Alternates)
+	EndSubject(subject string, before time.Time) int
+	EndUsername(username string) int
 }
 
 // parts are the constructors that this file connects, and what it asks of the host. Tests put their own in their place.
@@ -31,6 +33,7 @@ type parts struct {
 	newRelay      func(relay.Config) (relayServer, error)
 	newKeyring    func(...auth.Key) (*auth.Keyring, error)
 	newVerifier   func(auth.VerifierConfig) (*auth.Verifier, error)
+	newIssuer     func(*auth.Keyring) *auth.Issuer
 	issue         func(*auth.Keyring, auth.Grant, time.Time) (auth.Credential, error)
 	portable      func() netio.Network
 	hostAddresses func() ([]netip.Addr, error)
@@ -48,6 +51,7 @@ var realParts = parts{
 	},
 	newKeyring:  auth.NewKeyring,
 	newVerifier: auth.NewVerifier,
+	newIssuer:   auth.NewIssuer,
 	issue: func(k *auth.Keyring, g auth.Grant, now time.Time) (auth.Credential, error) {
 		return auth.NewIssuer(k).Issue(g, now)
 	},
@@ -61,43 +65,44 @@ var realParts = parts{
 type trust struct {
 	keyring  *auth.Keyring // nil without a secret
 	verifier *auth.Verifier
-	made     bool // the secret was made just now
+	keep     *keep // nil where nothing is kept
 }
 
-// trust connects secrets and users with the checks of credentials. Without either, the secret of the first start is read or made.
-func (a *app) trust(l *config.Loaded) (trust, error) {
-	var t trust
-	secrets := l.Auth.Secrets
-	if l.FirstSecret {
-		s, made, err := firstSecret(l.Store.Path)
-		if err != nil {
+// trust connects secrets and users with the checks of credentials. Without a secret in the configuration that is the one that is
+// kept; k may be nil.
+func (a *app) trust(ctx context.Context, l *config.Loaded, k *keep) (trust, error) {
+	t := trust{keep: k}
+	keys, err := configuredKeys(l), error(nil)
+	if k != nil {
+		if keys, err = k.secrets(ctx, l); err != nil {
 			return t, err
 		}
-		secrets, t.made = []config.SharedSecret{{ID: config.SecretID(s), Secret: s}}, made
 	}
-	var err error
-	if len(secrets) > 0 {
-		keys := make([]auth.Key, len(secrets))
-		for i, s := range secrets {
-			keys[i] = auth.Key{ID: s.ID, Secret: []byte(s.Secret.Reveal())}
-		}
+	if len(keys) > 0 {
 		if t.keyring, err = a.parts.newKeyring(keys...); err != nil {
 			return t, unusable("auth.secrets", err)
 		}
 	}
-	users := make(map[string]string, len(l.Auth.Users))
-	for name, password := range l.Auth.Users {
-		users[name] = password.Reveal()
+	c := auth.VerifierConfig{Realm: l.Realm, Keyring: t.keyring, Users: revealMap(l.Auth.Users)}
+	if k != nil {
+		c.MaxTTL, c.Revoked = time.Duration(l.API.Credentials.MaxTTL), k.revocations.Revoked
 	}
-	holders, err := thirdParty(l)
-	if err != nil {
+	if c.ThirdParty, err = thirdParty(l); err != nil {
 		return t, err
 	}
-	t.verifier, err = a.parts.newVerifier(auth.VerifierConfig{Realm: l.Realm, Keyring: t.keyring, Users: users, ThirdParty: holders})
-	if err != nil {
+	if t.verifier, err = a.parts.newVerifier(c); err != nil {
 		return t, unusable("auth", err)
 	}
 	return t, nil
+}
+
+// configuredKeys are the secrets of the configuration.
+func configuredKeys(l *config.Loaded) []auth.Key {
+	var keys []auth.Key
+	for _, s := range l.Auth.Secrets {
+		keys = append(keys, auth.Key{ID: s.ID, Secret: []byte(s.Secret.Reveal())})
+	}
+	return keys
 }
 
 // unusable is a configuration that another package refuses: exit 2 as for every other.

@@ -28,6 +28,9 @@ func (l *loader) certificates() {
 		}
 		l.certificate(path, &c.Cert, &c.Key)
 	}
+	l.certificate("api", &l.out.API.Cert, &l.out.API.Key)
+	n := &l.out.Store.NATS
+	n.Credentials = l.beside(n.Credentials, l.origin("store.nats.credentials"))
 }
 
 // certificate tries the files of one certificate, if there is one.
@@ -71,7 +74,7 @@ func (l *loader) checkTLS() {
 	case secured >= 0 && !have && !l.about("tls"):
 		key := fmt.Sprintf("listen[%d]", secured)
 		l.wrong(l.origin(key), key, "%s needs a certificate; name its files as tls.cert and tls.key", l.out.Listen[secured])
-	case secured < 0 && have && !l.about("listen"):
+	case secured < 0 && have && l.out.API.Listen.Scheme != "https" && !l.about("listen"):
 		l.warn(l.origin("tls"), "tls", "has no effect without a tls:// or dtls:// listener")
 	}
 	if !t.Fallback.IsValid() {

@@ -64,7 +64,10 @@ type Config struct {
 	// Bounds that keep one client from harming the others.
 	Limits Limits `key:"limits"`
 
-	// What turnout keeps on disk.
+	// The service: users, their access tokens and relay credentials over HTTP.
+	API API `key:"api"`
+
+	// What turnout keeps: users, revocations and the keys that it makes.
 	Store Store `key:"store"`
 
 	// Listener for the operator: /metrics, /livez and /readyz.
@@ -289,11 +292,14 @@ type Backlog struct {
 	Time Duration `key:"time" default:"500ms"`
 }
 
-// A Store is what turnout keeps on disk.
+// A Store is what turnout keeps.
 type Store struct {
-	// Folder of what turnout makes on its first start. Without a configuration file that is the secret, and the default is
-	// $XDG_STATE_HOME/turnout or ~/.local/state/turnout. With one, nothing is kept here yet. Needs a restart.
+	// Folder of the store's file. One process at a time may use it. Without a configuration file the default is
+	// $XDG_STATE_HOME/turnout or ~/.local/state/turnout. Needs a restart.
 	Path string `key:"path" default:"/var/lib/turnout" shape:"a folder"`
+
+	// NATS JetStream in place of the file, for several services and relays that share users, keys and revocations.
+	NATS NATS `key:"nats"`
 }
 
 // An Admin is the operator's listener.

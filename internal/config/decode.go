@@ -59,7 +59,10 @@ func (d *decoder) node(path string, o origin, v reflect.Value, tag reflect.Struc
 
 // list replaces v, so that a later source overrides an earlier one whole. One item may stand for a list of one.
 func (d *decoder) list(path string, o origin, v reflect.Value, tag reflect.StructTag, items []ast.Node) {
-	v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
+	v.SetZero()
+	if len(items) > 0 { // an empty list and none are the same
+		v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
+	}
 	for i, n := range items {
 		d.node(path+"["+strconv.Itoa(i)+"]", o, v.Index(i), tag, n)
 	}
@@ -69,7 +72,13 @@ func (d *decoder) list(path string, o origin, v reflect.Value, tag reflect.Struc
 func (d *decoder) mapping(path string, o origin, v reflect.Value, tag reflect.StructTag, n ast.Node, entries ast.MapNode) {
 	switch {
 	case v.Kind() == reflect.Map:
-		v.Set(reflect.MakeMap(v.Type()))
+		v.SetZero()
+		if entries.MapRange().Next() {
+			v.Set(reflect.MakeMap(v.Type()))
+		}
+	case v.Type() == reflect.TypeFor[Switch]() && !entries.MapRange().Next():
+		v.SetBool(true)
+		return
 	case mapped(v.Type()):
 	case v.Kind() == reflect.Slice && mapped(v.Type().Elem()):
 		d.list(path, o, v, tag, []ast.Node{n})

@@ -46,7 +46,13 @@ func (l *loader) environment() {
 	}
 }
 
+// commandVariables are those of commands, which say nothing about how turnout serves.
+var commandVariables = []string{prefix + "CONNECTION_STRING", prefix + "CONNECTION_STRING_FILE"}
+
 func (l *loader) variable(name, text string) {
+	if slices.Contains(commandVariables, name) {
+		return
+	}
 	o := origin{source: name, layer: layerEnvironment}
 	for _, f := range schema {
 		if variable(f.path) == name {

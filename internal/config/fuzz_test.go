@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -41,7 +42,7 @@ func FuzzLoad(f *testing.F) {
 			}
 			before := string(text)
 			text = again
-			if _, err := Load(s); err != nil && !strings.Contains(err.Error(), "auth.secrets") {
+			if _, err := Load(s); err != nil && !masked(err) {
 				t.Fatalf("%q loads, and printed as\n%s\nit does not: %v", before, again, err)
 			}
 		}
@@ -50,6 +51,12 @@ func FuzzLoad(f *testing.F) {
 			oneLineEach(t, err)
 		}
 	})
+}
+
+// masked says whether all that is wrong is that secrets are printed as three stars.
+func masked(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && !slices.ContainsFunc(e.Problems, func(p Problem) bool { return secretVariable(p.Key) == "" })
 }
 
 func oneLineEach(t *testing.T, err error) {

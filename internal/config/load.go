@@ -30,7 +30,7 @@ type Loaded struct {
 	// Local says that neither a file nor anything else named a listener: turnout serves loopback only, and loopback peers are allowed.
 	Local bool
 
-	// FirstSecret says that credentials are derived from a secret kept in Store.Path, which is made on the first start.
+	// FirstSecret says that credentials are derived from a secret kept in the store, which is made on the first start.
 	FirstSecret bool
 
 	// Warnings are what works and is probably not meant.
@@ -166,6 +166,9 @@ func (l *loader) local() {
 	}
 	if _, set := l.origins["admin.listen"]; !set {
 		c.Admin.Listen = Address{netip.AddrPortFrom(loopback[0], 9478)}
+	}
+	if _, set := l.origins["api.listen"]; !set {
+		c.API.Listen = Endpoint{"http", netip.AddrPortFrom(loopback[0], 8080)}
 	}
 }
 

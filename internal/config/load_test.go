@@ -56,8 +56,12 @@ func TestDefaults(t *testing.T) {
 		Mobility: "false",
 		Drain:    Drain{Deadline: Duration(time.Hour)},
 		Limits:   Limits{Permissions: 1024, Channels: 1024, Connections: 64, Handshakes: 1000, Unauthenticated: Unauthenticated{100, 1000}, Backlog: Backlog{1 << 20, Duration(500 * time.Millisecond)}},
-		Store:    Store{Path: "/var/lib/turnout"},
-		Log:      Log{Level: "info", Format: "auto"},
+		API: API{
+			Insecure: "false", Scopes: []string{"voip", "voip.join"},
+			Credentials: Credentials{TTL: Duration(24 * time.Hour), MaxTTL: Duration(48 * time.Hour), Subject: "plain"},
+		},
+		Store: Store{Path: "/var/lib/turnout", NATS: NATS{Bucket: "turnout", Replicas: 1}},
+		Log:   Log{Level: "info", Format: "auto"},
 	}
 	if !reflect.DeepEqual(l.Config, want) {
 		t.Errorf("got  %+v\nwant %+v", l.Config, want)
@@ -161,8 +165,58 @@ limits:
   backlog:
     bytes: 70000
     time: 1s
+api:
+  listen: https://0.0.0.0:8443
+  cert: /etc/cert.pem
+  key: /etc/key.pem
+  insecure: false
+  names:
+    - turn.example.org
+  url: https://turn.example.org
+  resource: 6f0c3a52-5a1f-4a68-9d5e-3f2f6a0c9a11
+  access-keys: []
+  advertise:
+    - turn:turn.example.org:3478?transport=udp
+    - stun:turn.example.org:3478
+  credentials:
+    ttl: 12h
+    max-ttl: 36h
+    subject: pseudonym
+  scopes:
+    - chat
+  cors:
+    - https://app.example.org
+  dialects:
+    rest:
+      keys:
+        - '***'
+    cloudflare:
+      keys:
+        k1: '***'
+    twilio:
+      accounts:
+        AC1: '***'
+    matrix: true
+  issuers:
+    - issuer: https://idp.example
+      audience: turn
+      jwks: https://idp.example/keys
+      subject-claim: upn
+      prefix: idp
+      scopes:
+        - call
+      scope-claim: roles
+      class-claim: /realm_access/roles
+      classes:
+        premium: gold
+      max-age: 2h
 store:
   path: /srv
+  nats:
+    url: nats://***@nats.example.org:4222
+    credentials: /run/nats.creds
+    bucket: fleet
+    replicas: 3
 admin:
   listen: 127.0.0.1:9478
 metrics:
@@ -173,6 +227,7 @@ log:
 `
 	files := map[string]string{"/run/secrets/old": "an old secret of some length\r\n"}
 	files["cert.pem"], files["key.pem"] = madeCertificate(t)
+	files["/etc/cert.pem"], files["/etc/key.pem"] = files["cert.pem"], files["key.pem"]
 	l := mustLoad(t, text, Sources{}, files)
 	if got := l.Auth.Secrets[1].Secret.Reveal(); got != "an old secret of some length" {
 		t.Errorf("secret of a file is %q", got)

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"regexp"
 )
 
 // redacted stands wherever a secret would be shown.
@@ -53,3 +54,26 @@ func SecretID(s Secret) string {
 	h := sha256.Sum256([]byte("turnout secret id\x00" + s.text))
 	return "k" + hex.EncodeToString(h[:4])
 }
+
+// A SecretURL may have a password in it. Shown it has three stars in the place of user and password; only Reveal gives all of it.
+// Several URLs may stand in it, separated by commas.
+type SecretURL struct{ text string }
+
+// Reveal is the URL itself.
+func (u SecretURL) Reveal() string { return u.text }
+
+var userinfo = regexp.MustCompile(`//[^/,]*@`)
+
+func (u SecretURL) String() string { return userinfo.ReplaceAllString(u.text, "//"+redacted+"@") }
+
+// Format writes it without user and password, whatever the verb.
+func (u SecretURL) Format(f fmt.State, _ rune) { fmt.Fprint(f, u.String()) }
+
+// LogValue is what slog shows.
+func (u SecretURL) LogValue() slog.Value { return slog.StringValue(u.String()) }
+
+// MarshalText writes it without user and password.
+func (u SecretURL) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
+
+// UnmarshalText takes the text as it is.
+func (u *SecretURL) UnmarshalText(text []byte) error { u.text = string(text); return nil }

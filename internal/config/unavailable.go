@@ -8,7 +8,5 @@ var unavailable = []string{
 	"quota.user.bandwidth",
 	"classes",
 	"limits.new-peers",
-	"api",
-	"store.nats",
 	"admin.token-file",
 }

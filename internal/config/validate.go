@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -26,6 +27,7 @@ func (l *loader) validate() {
 	l.checkPeers()
 	l.checkAuth()
 	l.checkAlternates()
+	l.checkAPI()
 	l.checkStore()
 }
 
@@ -65,7 +67,7 @@ type socket struct {
 
 func (l *loader) checkListen() {
 	c := &l.out.Config
-	if len(c.Listen) == 0 && !l.about("listen") {
+	if len(c.Listen) == 0 && !c.serves() && !l.about("listen") && !l.about("api") {
 		l.wrong(l.origin("listen"), "listen", "names no listener, so that nothing would run; add for example listen: [udp://192.0.2.1:3478, tcp://192.0.2.1:3478]")
 	}
 	var sockets []socket
@@ -76,7 +78,8 @@ func (l *loader) checkListen() {
 			l.warn(l.origin(key), key, "port 0 is another port at every start; clients need a fixed one, as 3478")
 		}
 	}
-	sockets = append(sockets, socket{"admin.listen", "tcp", c.Admin.Listen.AddrPort}, socket{"metrics.listen", "tcp", c.Metrics.Listen.AddrPort})
+	sockets = append(sockets, socket{"admin.listen", "tcp", c.Admin.Listen.AddrPort}, socket{"metrics.listen", "tcp", c.Metrics.Listen.AddrPort},
+		socket{"api.listen", "tcp", c.API.Listen.Addr})
 	for i, s := range sockets {
 		for _, other := range sockets[:i] {
 			if l.clash(s, other) {
@@ -216,47 +219,6 @@ func (l *loader) checkLifetime() {
 	}
 }
 
-// checkDiscovery wants two addresses and two ports of each family, RFC 5780 §6.
-func (l *loader) checkDiscovery() {
-	seen := map[bool]string{}
-	for i, d := range l.out.NATDiscovery.Alternate {
-		key := fmt.Sprintf("nat-discovery.alternate[%d]", i)
-		o, at := l.origin(key), d.Bind.AddrPort
-		if l.about(key) || l.about("listen") {
-			continue
-		}
-		first, found := l.firstUDP(at.Addr().Is4())
-		switch {
-		case !at.IsValid():
-			l.wrong(o, key, "has no bind; write the address and port of this host, as {bind: \"10.0.0.5:3479\", external: %s}", d.External)
-		case d.External.IsValid() && d.External.Is4() != at.Addr().Is4():
-			l.wrong(o, key, "%s and %s are of different families; write one entry per family", at.Addr(), d.External)
-		case at.Port() == 0 || at.Addr().IsUnspecified():
-			l.wrong(o, key, "%s is not one address and port that clients are told; name both", at)
-		case !found:
-			l.wrong(o, key, "is of a family that listen has no udp listener of; add one, or remove it")
-		case first.Addr().IsUnspecified():
-			l.wrong(o, key, "needs a udp listener on one address, and udp://%s is on every one; write this host's address in listen", first)
-		case first.Addr() == at.Addr() || first.Port() == at.Port():
-			l.wrong(o, key, "%s must differ from udp://%s in address and port; clients look for what both change", at, first)
-		case seen[at.Addr().Is4()] != "":
-			l.wrong(o, key, "is of the family of %s; keep one of each", seen[at.Addr().Is4()])
-		default:
-			seen[at.Addr().Is4()] = key
-		}
-	}
-}
-
-// firstUDP is the listener whose second address nat-discovery gives.
-func (l *loader) firstUDP(ipv4 bool) (netip.AddrPort, bool) {
-	for _, ln := range l.out.Listen {
-		if ln.Scheme == "udp" && ln.Addr.Addr().Is4() == ipv4 {
-			return ln.Addr, true
-		}
-	}
-	return netip.AddrPort{}, false
-}
-
 func (l *loader) checkPeers() {
 	denied := map[netip.Prefix]bool{}
 	for _, p := range l.out.Peers.Deny {
@@ -286,8 +248,10 @@ const exampleSecret = "replace-this-example-secret"
 
 func (l *loader) checkAuth() {
 	a := &l.out.Auth
-	if len(a.Secrets)+len(a.Users)+len(a.OAuth.Keys) == 0 && !l.about("auth") {
-		if l.out.FirstSecret = l.File == ""; !l.out.FirstSecret {
+	if len(a.Secrets) == 0 && !l.about("auth") {
+		others := len(a.Users) + len(a.OAuth.Keys)
+		l.out.FirstSecret = l.out.keeps() || l.File == "" && others == 0
+		if !l.out.FirstSecret && others == 0 {
 			l.wrong(l.origin("auth"), "auth", "has neither secrets nor users, so that nobody could log in; add auth.secrets with what `openssl rand -base64 32` prints")
 		}
 	}
@@ -348,8 +312,52 @@ func (l *loader) checkUsers() {
 	}
 }
 
+// keeps says whether there is a store whatever else there is: a service's, or that of a fleet.
+func (c *Config) keeps() bool { return c.serves() || c.Store.NATS.URL.text != "" }
+
+var natsShape = regexp.MustCompile(`^(nats|tls|ws|wss)://\S+$`)
+
 func (l *loader) checkStore() {
-	if _, set := l.origins["store.path"]; set && l.File != "" {
-		l.warn(l.origin("store.path"), "store.path", "with a configuration file nothing is kept there yet; it has no effect")
+	s := &l.out.Store
+	_, set := l.origins["store.path"]
+	if set && l.File != "" && !l.out.serves() && !l.out.FirstSecret {
+		l.warn(l.origin("store.path"), "store.path", "has no effect: nothing is kept where there is no api and auth has its secrets; remove it")
 	}
+	switch key := l.meant("store.nats"); {
+	case s.NATS.URL.text != "" && !natsShape.MatchString(s.NATS.URL.text):
+		l.wrong(l.origin("store.nats.url"), "store.nats.url", "is not a URL of NATS; write it as nats://nats.example.org:4222")
+	case s.NATS.URL.text == "" && key != "":
+		l.wrong(l.origin(key), "store.nats.url", "is not set, so that %s has no effect; write it as nats://nats.example.org:4222", key)
+	case s.NATS.URL.text != "" && set:
+		l.warn(l.origin("store.path"), "store.path", "has no effect beside store.nats; remove one")
+	}
+}
+
+// meant is the first key below a section that has another value than its default, empty if none has.
+func (l *loader) meant(section string) string {
+	for _, f := range schema {
+		if !within(f.path, section) || f.section {
+			continue
+		}
+		v, usual := l.root().FieldByIndex(f.index), reflect.New(f.typ).Elem()
+		switch kind := v.Kind(); {
+		case kind == reflect.Map && v.Len() == 0, kind == reflect.Slice && v.Len() == 0:
+			continue
+		case kind == reflect.Slice:
+			items := make([]string, v.Len())
+			for i := range items {
+				items[i] = fmt.Sprint(v.Index(i).Interface())
+			}
+			if "["+strings.Join(items, ", ")+"]" == f.tag.Get("default") {
+				continue
+			}
+		case kind != reflect.Map:
+			l.decoder.fill(usual, f.tag, f.tag.Get("default"))
+			if reflect.DeepEqual(v.Interface(), usual.Interface()) {
+				continue
+			}
+		}
+		return f.path
+	}
+	return ""
 }

@@ -164,6 +164,11 @@ func (c *Certificates) choose(name string, supported func(*tls.Certificate) bool
 	return fallback
 }
 
+// Server shows the certificates to clients of another protocol over TLS, such as HTTPS.
+func (c *Certificates) Server() *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.forTLS}
+}
+
 func (c *Certificates) forTLS(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	nameless := *hello // for a certificate of another name is better than one that the client cannot verify
 	nameless.ServerName = ""

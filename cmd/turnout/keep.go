@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"turnout/auth"
+	"turnout/auth/identity"
+	"turnout/auth/token"
+	"turnout/internal/config"
+)
+
+// storeFile is the store in store.path.
+const storeFile = "turnout.db"
+
+// readyWithin is how long revocations may take to be read: millions take seconds.
+const readyWithin = 30 * time.Second
+
+// A keep is what turnout keeps: users, revocations and keys, out of a store.
+type keep struct {
+	store       identity.Store
+	where       string // the store, for people
+	made        bool   // the store was made just now
+	revocations *identity.Revocations
+	directory   *identity.Directory
+	resource    string
+	tokens      *token.KeySet
+	accessKeys  [][]byte
+	pseudonym   func(subject string) string // nil: none
+
+	stop       context.CancelFunc // of what runs in the background
+	background sync.WaitGroup
+}
+
+// An end hears what is to end when it is revoked.
+type end struct {
+	subject  func(subject string, at time.Time)
+	username func(username string)
+}
+
+// keepNeeded says whether a configuration has something to keep.
+func keepNeeded(l *config.Loaded) bool {
+	return l.FirstSecret || l.API.Listen.Addr.IsValid() || l.Store.NATS.URL.Reveal() != ""
+}
+
+// openKeep opens the store, makes what is not there yet, and returns when every revocation is known.
+func (a *app) openKeep(ctx context.Context, l *config.Loaded, tell end) (k *keep, err error) {
+	k = &keep{}
+	if err := k.open(ctx, l); err != nil {
+		return nil, err
+	}
+	ctx, k.stop = context.WithCancel(context.WithoutCancel(ctx))
+	defer func() {
+		if err != nil {
+			k.close()
+		}
+	}()
+	if err := k.names(ctx, l); err != nil {
+		return nil, err
+	}
+	if err := k.watch(ctx, l, a.now, tell); err != nil {
+		return nil, err
+	}
+	if err := k.keys(ctx, l, a.now()); err != nil {
+		return nil, err
+	}
+	k.directory, err = identity.NewDirectory(identity.DirectoryConfig{Store: k.store, Revocations: k.revocations, Resource: k.resource, Now: a.now})
+	return k, err
+}
+
+// open connects to NATS, or opens the file.
+func (k *keep) open(ctx context.Context, l *config.Loaded) (err error) {
+	if n := l.Store.NATS; n.URL.Reveal() != "" {
+		k.where = n.URL.String()
+		k.store, err = identity.OpenNATS(ctx, identity.NATSConfig{URL: n.URL.Reveal(), Credentials: n.Credentials, Bucket: n.Bucket, Replicas: n.Replicas})
+		return err
+	}
+	k.where = filepath.Join(l.Store.Path, storeFile)
+	_, err = os.Stat(k.where)
+	k.made = errors.Is(err, fs.ErrNotExist)
+	b, err := identity.OpenBolt(k.where)
+	if err != nil {
+		return err // not a nil *identity.Bolt in an interface
+	}
+	k.store = b
+	return nil
+}
+
+// names gives the resource its GUID, and subjects their pseudonyms.
+func (k *keep) names(ctx context.Context, l *config.Loaded) (err error) {
+	if k.resource = l.API.Resource; k.resource == "" {
+		if k.resource, err = identity.Resource(ctx, k.store); err != nil {
+			return err
+		}
+	}
+	// A relay of a fleet does not know what the services' configuration says of pseudonyms.
+	if l.API.Credentials.Subject != "pseudonym" && l.Store.NATS.URL.Reveal() == "" {
+		return nil
+	}
+	key, err := identity.EnsureDocument(ctx, k.store, "pseudonym-key", func() ([]byte, error) {
+		raw := make([]byte, 32)
+		_, _ = rand.Read(raw) // never fails
+		return raw, nil
+	})
+	k.pseudonym = func(subject string) string {
+		h := hmac.New(sha256.New, key)
+		h.Write([]byte(subject))
+		const size = 18 // bytes: no two of the users that there will ever be have the same
+		return "p-" + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:size])
+	}
+	return err
+}
+
+// watch reads all revocations, and goes on to.
+func (k *keep) watch(ctx context.Context, l *config.Loaded, now func() time.Time, tell end) (err error) {
+	c := identity.RevocationsConfig{
+		MaxTTL: time.Duration(l.API.Credentials.MaxTTL), Alias: k.pseudonym, OnSubject: tell.subject, OnUsername: tell.username, Now: now,
+	}
+	c.Retention = max(c.MaxTTL, token.DefaultMaxAge)
+	for _, i := range l.API.Issuers {
+		c.Retention = max(c.Retention, time.Duration(i.MaxAge))
+	}
+	if k.revocations, err = identity.NewRevocations(c); err != nil {
+		return err
+	}
+	k.background.Go(func() { k.revocations.Run(ctx, k.store) })
+	patience, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	select {
+	case <-k.revocations.Ready():
+		return nil
+	case <-patience.Done():
+		return fmt.Errorf("read the revocations in %s: %w", k.where, k.revocations.Status())
+	}
+}
+
+// keys reads those of tokens and of applications, made on the first start.
+func (k *keep) keys(ctx context.Context, l *config.Loaded, now time.Time) error {
+	raw, err := identity.EnsureDocument(ctx, k.store, identity.TokenKeysDocument, func() (json.RawMessage, error) {
+		fresh, err := token.NewKeySet(token.ES256, now)
+		if err != nil {
+			return nil, err
+		}
+		return fresh.Marshal()
+	})
+	if err != nil {
+		return err
+	}
+	if k.tokens, err = token.ParseKeySet(raw); err != nil {
+		return err
+	}
+	for _, s := range l.API.AccessKeys {
+		key, err := base64.StdEncoding.DecodeString(s.Reveal())
+		if err != nil {
+			return unusable("api.access-keys", errors.New("not base64"))
+		}
+		k.accessKeys = append(k.accessKeys, key)
+	}
+	if len(k.accessKeys) > 0 {
+		return nil
+	}
+	made, err := identity.AccessKeys(ctx, k.store)
+	for _, s := range made {
+		k.accessKeys = append(k.accessKeys, s.Value)
+	}
+	return err
+}
+
+// secrets are those that credentials are derived from: the configuration's, or those of the store.
+func (k *keep) secrets(ctx context.Context, l *config.Loaded) ([]auth.Key, error) {
+	if len(l.Auth.Secrets) > 0 {
+		return configuredKeys(l), nil
+	}
+	made, err := identity.RelaySecrets(ctx, k.store)
+	return made.Keys(), err
+}
+
+// close ends what runs in the background and gives the store free.
+func (k *keep) close() {
+	if k == nil {
+		return
+	}
+	k.stop()
+	_ = k.store.Close() // what was acknowledged is on disk
+	k.background.Wait()
+}

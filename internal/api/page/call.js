@@ -13,6 +13,7 @@ export class Call {
 	#sent = []; // when each text left; the channel keeps their order
 	#echo; // ms a ping was under way, of the last that came back
 	#last; // counters at the last measurement
+	#giveUp;
 	#ended = false;
 
 	constructor(iceServers, stream, callbacks) {
@@ -27,7 +28,12 @@ export class Call {
 	async connect(video) {
 		const [a, b] = [this.#a, this.#b];
 		for (const [from, to] of [[a, b], [b, a]]) {
-			from.onicecandidate = ({ candidate }) => candidate && this.#add(to, candidate);
+			let lent = 0;
+			from.onicecandidate = ({ candidate }) => {
+				if (candidate?.candidate) lent++;
+				if (candidate) this.#add(to, candidate);
+				else if (lent === 0) this.#giveUp(); // the relay lent this end nothing: there is no way to it
+			};
 			from.onicecandidateerror = (e) => this.callbacks.onerror(e);
 		}
 		b.ontrack = ({ streams: [stream] }) => {
@@ -45,6 +51,7 @@ export class Call {
 		this.#pings.onmessage = ({ data }) => (this.#echo = performance.now() - Number(data));
 
 		const open = this.#opened();
+		open.catch(() => {}); // it is waited for below, once there is nothing left to do
 		await a.setLocalDescription();
 		await b.setRemoteDescription(a.localDescription);
 		await b.setLocalDescription();
@@ -62,11 +69,11 @@ export class Call {
 
 	#opened() {
 		return new Promise((resolve, reject) => {
-			const give = () => reject(new Error("The call did not come about."));
-			const timer = setTimeout(give, patience);
+			this.#giveUp = () => reject(new Error("The call did not come about."));
+			const timer = setTimeout(this.#giveUp, patience);
 			this.#chat.onopen = () => { clearTimeout(timer); resolve(); };
-			this.#chat.onclose = give; // the person ended it
-			this.#a.onconnectionstatechange = () => this.#a.connectionState === "failed" && give();
+			this.#chat.onclose = this.#giveUp; // the person ended it
+			this.#a.onconnectionstatechange = () => this.#a.connectionState === "failed" && this.#giveUp();
 		});
 	}
 

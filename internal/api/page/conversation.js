@@ -84,14 +84,15 @@ export class Conversation {
 		const m = await call.measure();
 		if (this.#call !== call) return;
 		for (const name of ["roundTrip", "bitrate", "loss"]) this.#plots[name].add(m[name]);
-		if (m.width) byID("received-caption").textContent = `received through the relay: ${m.width} × ${m.height}, ${m.frames} pictures`;
+		if (m.width) byID("received-caption").textContent = `received through the relay (${m.width} × ${m.height}, ${m.frames} frames)`;
 		showPath(m.path);
 	}
 
 	#failed({ errorCode, errorText, url }) {
-		const key = `${errorCode} ${url}`;
-		const count = (this.#errors.get(key)?.count ?? 0) + 1;
-		this.#errors.set(key, { code: errorCode, text: errorText ?? "", url, count });
+		// Both ends report, for each address and each of the device's networks: an
+		// explanation stands once, with the addresses it is for.
+		const { urls = new Set(), count = 0 } = this.#errors.get(errorCode) ?? {};
+		this.#errors.set(errorCode, { code: errorCode, text: errorText ?? "", urls: urls.add(url), count: count + 1 });
 		byID("call-errors").replaceChildren(...[...this.#errors.values()].map((e) => element("li", {}, problem(e))));
 	}
 
@@ -150,7 +151,8 @@ function showPath(ends) {
 	const places = ends.map((c) => {
 		const by = c.relayProtocol ? ` by ${c.relayProtocol.toUpperCase()}` : "";
 		return element("li", { class: c.candidateType, "data-type": c.candidateType, "data-protocol": c.relayProtocol ?? "" },
-			`${typeInWords(c.candidateType)} ${addressInWords(c.address ?? c.ip, c.port)}${by}`);
+			element("span", {}, `${typeInWords(c.candidateType)} ${addressInWords(c.address ?? c.ip, c.port)}${by}`));
 	});
-	byID("path").replaceChildren(element("li", {}, "this end"), ...places, element("li", {}, "other end"));
+	const end = (name) => element("li", {}, element("span", {}, name));
+	byID("path").replaceChildren(end("this end"), ...places, end("other end"));
 }

@@ -24,7 +24,6 @@ async function access(token) {
 		return;
 	}
 	if (turn !== asking) return;
-	byID("token").value = "";
 	servers = eachURL(answer.iceServers);
 	note("access-result", "good", `✓ Credentials received, valid until ${new Date(answer.expiresOn).toLocaleString()}.`);
 	conversation.offer(servers.filter((s) => wayInWords(s.urls[0]).kind === "relay"));
@@ -53,7 +52,9 @@ async function ways() {
 // with another is pasted into the same tab.
 function begin() {
 	const token = takeToken();
-	if (token) access(token);
+	if (!token) return;
+	byID("token").value = token; // for new credentials when these have run out
+	access(token);
 }
 
 byID("access").addEventListener("submit", (e) => {

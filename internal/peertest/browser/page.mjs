@@ -13,11 +13,12 @@ const token = (await read(process.stdin)).trim();
 const patience = 40_000; // ms
 
 const scenarios = {
-	light: () => visit({}, everything),
-	dark: () => visit({ colorScheme: "dark" }, everything),
-	phone: () => visit({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }, everything),
+	light: () => visit({}, (tab) => everything(tab, "udp", "tcp")),
+	dark: () => visit({ colorScheme: "dark" }, (tab) => everything(tab, "tcp")),
+	phone: () => visit({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }, (tab) => everything(tab, "udp")),
 	"wrong token": () => visit({}, wrongToken),
 	"refused credential": () => visit({}, refusedCredential),
+	quota: () => visit({}, quota),
 	keyboard: () => visit({}, keyboardOnly),
 	"camera allowed": () => visit({ permissions: ["camera"] }, cameraCall),
 	"camera refused": () => visit({ permissions: [] }, cameraCall),
@@ -79,14 +80,14 @@ const ways = (tab) => tab.locator(".way").evaluateAll((rows) => rows.map((row) =
 	problems: [...row.querySelectorAll(".problem")].map((p) => p.innerText),
 })));
 
-// everything follows the page's token through all three steps, once by each transport.
-async function everything(tab) {
+// everything follows the page's token through all three steps, with a call by each of the transports.
+async function everything(tab, ...transports) {
 	await open(tab);
 	const access = await settled(tab, "access-result");
 	const result = await settled(tab, "ways-result");
 	const shown = { access, result, ways: await ways(tab), address: tab.url(), overflow: [await overflow(tab)], calls: [] };
 	await shoot(tab, "ways");
-	for (const transport of ["udp", "tcp"]) {
+	for (const transport of transports) {
 		const way = shown.ways.find((w) => w.url.startsWith("turn:") && w.url.endsWith(`transport=${transport}`));
 		await tab.getByLabel("By way of").selectOption(way.url);
 		await tab.getByRole("button", { name: "Start the call" }).click();
@@ -96,6 +97,9 @@ async function everything(tab) {
 		await tab.getByRole("button", { name: "End the call" }).click();
 		await tab.locator("#live").waitFor({ state: "hidden" });
 	}
+	// What has no name can be neither heard nor asked for by a screen reader.
+	shown.unnamed = await tab.evaluate(() => [...document.querySelectorAll("input, select, button, video, svg, ol, section, summary")]
+		.filter((e) => !(e.ariaLabel || e.getAttribute("aria-labelledby") || e.labels?.length || e.innerText)).map((e) => e.outerHTML));
 	shown.ground = await tab.evaluate(() => getComputedStyle(document.body).backgroundColor);
 	return shown;
 }
@@ -145,6 +149,11 @@ async function wrongToken(tab) {
 		shown.sentences.push(await settled(tab, "access-result"));
 	}
 	await shoot(tab, "end");
+	shown.overflow.push(await overflow(tab));
+	shown.codes = await tab.evaluate(async () => {
+		const { errorInWords } = await import("/page/words.js");
+		return [401, 403, 441, 486, 508, 701, 999].map((code) => errorInWords(code).meaning);
+	});
 	shown.disabled = await tab.getByRole("button", { name: "Start the call" }).isDisabled();
 	return shown;
 }
@@ -166,6 +175,19 @@ async function refusedCredential(tab) {
 	const problems = await tab.locator("#call-errors").innerText();
 	await shoot(tab, "end");
 	return { result, ways: await ways(tab), calls: [{ result: call, problems }], overflow: [await overflow(tab)] };
+}
+
+// quota makes a call that needs two relayed addresses where a user may have one.
+async function quota(tab) {
+	await tab.goto(page);
+	await tab.getByLabel("User token").fill(token);
+	await tab.getByRole("button", { name: "Get credentials" }).click();
+	const result = await settled(tab, "ways-result");
+	await tab.getByRole("button", { name: "Start the call" }).click();
+	const call = await settled(tab, "call-result");
+	const problems = await tab.locator("#call-errors").innerText();
+	await shoot(tab, "end");
+	return { result, ways: await ways(tab), calls: [{ result: call, problems }] };
 }
 
 // keyboardOnly does all with keys, and finds its way by what has the focus.

@@ -28,7 +28,8 @@ const (
 // A route is one thing that can be asked for.
 type route struct {
 	method  string
-	pattern string // segments between slashes; {name} stands for any one
+	pattern string   // segments between slashes; {name} stands for any one
+	parts   []string // the segments; see divide
 	// folded patterns match without regard to case: versions of the contract
 	// spell them differently.
 	folded bool
@@ -70,11 +71,10 @@ func (s *Service) find(method string, u *url.URL) (m match, allowed []string) {
 
 // match compares the escaped segments of a path: an escaped slash separates nothing.
 func (r *route) match(segments []string) (places map[string]string, ok bool) {
-	pattern := strings.Split(r.pattern, "/")
-	if len(pattern) != len(segments) {
+	if len(r.parts) != len(segments) {
 		return nil, false
 	}
-	for i, want := range pattern {
+	for i, want := range r.parts {
 		got, err := url.PathUnescape(segments[i])
 		if err != nil {
 			return nil, false
@@ -104,7 +104,15 @@ func (s *Service) allRoutes() ([]route, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(routes, route{method: http.MethodGet, pattern: "/openapi.json", serve: func(*request) (reply, error) {
+	return divide(append(routes, route{method: http.MethodGet, pattern: "/openapi.json", serve: func(*request) (reply, error) {
 		return reply{status: http.StatusOK, raw: document, contentType: jsonType}, nil
-	}}), nil
+	}})), nil
+}
+
+// divide divides patterns into their segments, once.
+func divide(routes []route) []route {
+	for i := range routes {
+		routes[i].parts = strings.Split(routes[i].pattern, "/")
+	}
+	return routes
 }

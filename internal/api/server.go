@@ -40,6 +40,10 @@ func Listen(addr netip.AddrPort, certificates *tls.Config, logger *slog.Logger) 
 	if err != nil {
 		return nil, err
 	}
+	return newServer(l, certificates, logger), nil
+}
+
+func newServer(l net.Listener, certificates *tls.Config, logger *slog.Logger) *Server {
 	return &Server{
 		listener: l,
 		secure:   certificates != nil,
@@ -53,7 +57,7 @@ func Listen(addr netip.AddrPort, certificates *tls.Config, logger *slog.Logger) 
 			MaxHeaderBytes:               headerBytes,
 			ErrorLog:                     slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 		},
-	}, nil
+	}
 }
 
 // Addr is where the server listens, the port filled in.

@@ -108,6 +108,9 @@ func goMod(name string) (required, tools []string, err error) {
 	return required, tools, nil
 }
 
+// exactVersion is one version of an npm package, perhaps one before a release.
+var exactVersion = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$`)
+
 // packageJSON gives the npm packages that a package.json names, all at exact versions.
 func packageJSON(name string) ([]string, error) {
 	text, err := os.ReadFile(name)
@@ -122,7 +125,7 @@ func packageJSON(name string) ([]string, error) {
 	maps.Copy(all, p.Dependencies)
 	maps.Copy(all, p.DevDependencies)
 	for name, version := range all {
-		if strings.Trim(version, "0123456789.") != "" {
+		if !exactVersion.MatchString(version) {
 			return nil, errors.New(name + " has no exact version: " + version)
 		}
 	}

@@ -160,8 +160,12 @@ and ` + "`turnout config example`" + ` a file to start from.
 - Lists and maps are JSON in a variable; a list of one may be written as the item alone. A variable set to nothing counts as not set.
 - Secrets stand in a file or in a variable, never on a command line: ` + "`TURNOUT_AUTH_SECRETS_FILE`" + ` and ` + "`TURNOUT_AUTH_USERS_FILE`" + ` name a file that holds the value.
 - Without a file, and with no listener named by a variable or ` + "`--set`" + `, turnout serves loopback only: UDP and TCP on port 3478 of 127.0.0.1 and ::1,
-  relayed addresses 127.0.0.1 and ::1, the operator's listener on 127.0.0.1:9478. In this mode alone loopback peers are allowed.
-- Without a file and without secrets or users, a secret is made on the first start and kept in ` + "`store.path`" + `.
+  relayed addresses 127.0.0.1 and ::1, the service on http://127.0.0.1:8080, the operator's listener on 127.0.0.1:9478. In this mode alone loopback peers
+  are allowed.
+- With a file, a part runs only if it is named: without ` + "`listen`" + ` no relay, without ` + "`api.listen`" + ` no service.
+- Where a service runs, and where there is neither file nor secret nor user, what is not configured (secret, access keys, resource, keys of tokens) is made
+  on the first start and kept in the store.
+- ` + "`TURNOUT_CONNECTION_STRING`" + `, or ` + "`TURNOUT_CONNECTION_STRING_FILE`" + `, is for the commands that ask a running service; serving does not look at it.
 
 `)
 	for _, f := range schema {

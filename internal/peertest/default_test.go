@@ -12,20 +12,22 @@ import (
 	"github.com/pion/stun/v3"
 )
 
-// The ports of a turnout without configuration: the relay's and the admin listener's.
+// The ports of a turnout without configuration: the relay's, the admin listener's
+// and the service's.
 const (
-	defaultRelay = "3478"
-	defaultAdmin = "9478"
+	defaultRelay   = "3478"
+	defaultAdmin   = "9478"
+	defaultService = "8080"
 )
 
 // TestServeWithoutConfiguration does what a newcomer does first: turnout serve,
-// and nothing else. It answers on loopback, shows its metrics, and is no open relay.
+// and nothing else. It answers on loopback, shows its page and metrics, and is no open relay.
 func TestServeWithoutConfiguration(t *testing.T) {
 	peers(t)
 	if os.Getenv("PEERTEST_SERVER") != "" {
 		t.Skip("PEERTEST_SERVER names the server to test: turnout is not started")
 	}
-	for _, port := range []string{defaultRelay, defaultAdmin} {
+	for _, port := range []string{defaultRelay, defaultAdmin, defaultService} {
 		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port))
 		if err != nil && os.Getenv("CI") == "" {
 			t.Skipf("this test needs the default ports: %v", err)
@@ -36,7 +38,7 @@ func TestServeWithoutConfiguration(t *testing.T) {
 		l.Close()
 	}
 	admin := net.JoinHostPort("127.0.0.1", defaultAdmin)
-	serve(t, admin)
+	printed := serve(t, admin)
 	for _, host := range []string{"127.0.0.1", "::1"} {
 		conn, err := net.Dial("udp", net.JoinHostPort(host, defaultRelay))
 		if err != nil {
@@ -51,6 +53,21 @@ func TestServeWithoutConfiguration(t *testing.T) {
 		if code := errorCode(t, exchange(t, conn, stun.MethodAllocate, udp)); code != stun.CodeUnauthorized {
 			t.Errorf("Allocate at %s without a credential: error %d, want 401", host, code)
 		}
+	}
+	service := "http://" + net.JoinHostPort("127.0.0.1", defaultService)
+	if text := get(t, service+"/"); !strings.Contains(text, "turnout") {
+		t.Errorf("the page is\n%s", text)
+	}
+	if !strings.Contains(printed.String(), service+"/#token=") || !strings.Contains(printed.String(), "endpoint="+service+";accesskey=") {
+		t.Errorf("neither the page's address nor a connection string is printed:\n%s", printed)
+	}
+	response, err := http.Post(service+"/v1/ice-servers", "application/json", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusUnauthorized {
+		t.Errorf("credentials for nobody: %s, want 401", response.Status)
 	}
 	if text := get(t, "http://"+admin+"/metrics"); !strings.Contains(text, "\nturnout_") {
 		t.Errorf("/metrics has no metric of turnout:\n%s", text)

@@ -2,7 +2,6 @@ package peertest
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -16,25 +15,14 @@ import (
 	"time"
 )
 
-// pageConfiguration is that of a relay and a service whose page the browser opens.
+// pageConfiguration is that of a relay with a service on loopback.
 const pageConfiguration = `realm: %[1]s
-listen:
-  - udp://127.0.0.1:%[2]d
-  - tcp://127.0.0.1:%[2]d
-relay:
-  addresses: [127.0.0.1]
-  ports: %[3]d-%[4]d
-peers:
-  allow: [127.0.0.0/8]
-auth:
-  secrets: [{id: k1, secret: %[5]s}]
-quota:
-  user: {allocations: %[6]d}
-api:
-  listen: http://127.0.0.1:%[7]d
-  access-keys: [%[8]s]
-store: {path: %[9]q}
-admin: {listen: "127.0.0.1:%[10]d"}
+listen: [udp://127.0.0.1:%[2]d, tcp://127.0.0.1:%[2]d]
+relay: {addresses: [127.0.0.1], ports: %[5]d-%[6]d}
+peers: {allow: [127.0.0.0/8]}
+admin: {listen: "127.0.0.1:%[3]d"}
+api: {listen: "http://127.0.0.1:%[4]d", access-keys: [%[7]s]}
+store: {path: %[8]s}
 `
 
 // A testPage is the page of a running service, and a user's token to use it with.
@@ -44,31 +32,33 @@ type testPage struct{ relay, address, token string }
 // is any number.
 func startPage(t *testing.T, allocations int) testPage {
 	t.Helper()
+	if os.Getenv("PEERTEST_SERVER") != "" {
+		t.Skip("PEERTEST_SERVER names the server to test: turnout is not started")
+	}
 	r := freePorts(t, relayPorts+3)
-	service, admin := r.first+1, r.first+2
-	key := base64.StdEncoding.EncodeToString([]byte("an access key of thirty-two bytes"))
-	text := fmt.Sprintf(pageConfiguration, realm, r.first, r.first+3, r.last(), secret, allocations, service, key, t.TempDir(), admin)
+	admin, service := r.first+1, r.first+2
+	text := fmt.Sprintf(pageConfiguration, realm, r.first, admin, service, r.first+3, r.last(), accessKey, t.TempDir())
+	text += fmt.Sprintf("quota: {user: {allocations: %d}}\n", allocations)
 	file := filepath.Join(t.TempDir(), "turnout.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	serve(t, fmt.Sprintf("127.0.0.1:%d", admin), "--config", file)
 	p := testPage{relay: fmt.Sprintf("127.0.0.1:%d", r.first), address: fmt.Sprintf("http://127.0.0.1:%d/", service)}
-	connection := fmt.Sprintf("endpoint=%s;accesskey=%s", p.address, key)
-	id := turnout(t, connection, "user", "create")
-	p.token = turnout(t, connection, "token", "mint", "--user", id)
+	connection := "TURNOUT_CONNECTION_STRING=endpoint=" + p.address + ";accesskey=" + accessKey
+	p.token = ask(t, connection, "token", "mint", "--user", ask(t, connection, "user", "create"))
 	return p
 }
 
-// turnout runs a command that asks a service, and gives the line it prints.
-func turnout(t *testing.T, connection string, args ...string) string {
+// ask runs a command of turnout's against a service, and returns what it prints.
+func ask(t *testing.T, connection string, args ...string) string {
 	t.Helper()
 	name, err := binary()
 	if err != nil {
 		t.Fatal(err)
 	}
 	command := exec.CommandContext(t.Context(), name, args...)
-	command.Env = append(os.Environ(), "TURNOUT_CONNECTION_STRING="+connection)
+	command.Env = append(os.Environ(), connection)
 	out, err := command.Output()
 	if err != nil {
 		t.Fatalf("turnout %s: %v", strings.Join(args, " "), err)

@@ -21,14 +21,14 @@ import (
 //go:embed *.html *.css *.js *.svg
 var source embed.FS
 
-// policy has the page load and call nothing but this service (CSP level 3), and has
+// Policy is the Content-Security-Policy of all answers: it has the page load and call nothing but this service (CSP level 3), and has
 // the browser refuse text as markup or script, whatever the relay or a peer sends.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
+const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
 // headers are in every answer. The page may ask for the camera, and for nothing else.
 var headers = map[string]string{
-	"Content-Security-Policy":      policy,
+	"Content-Security-Policy":      Policy,
 	"Permissions-Policy":           "camera=(self), microphone=(), geolocation=(), display-capture=()",
 	"Cross-Origin-Opener-Policy":   "same-origin",
 	"Cross-Origin-Resource-Policy": "same-origin",

@@ -15,6 +15,7 @@ async function access(token) {
 	const turn = ++asking;
 	probing?.abort();
 	conversation.offer([]);
+	byID("configuration").hidden = true;
 	note("access-result", "busy", "Asking for credentials …");
 	let answer;
 	try {
@@ -25,6 +26,8 @@ async function access(token) {
 	}
 	if (turn !== asking) return;
 	servers = eachURL(answer.iceServers);
+	byID("configuration").lastElementChild.textContent = JSON.stringify({ iceServers: answer.iceServers }, null, 2);
+	byID("configuration").hidden = false;
 	note("access-result", "good", `✓ Credentials received, valid until ${new Date(answer.expiresOn).toLocaleString()}.`);
 	conversation.offer(servers.filter((s) => wayInWords(s.urls[0]).kind === "relay"));
 	await ways();

@@ -18,6 +18,7 @@ export async function probe(server, kind, stop) {
 			peer.onicecandidate = ({ candidate }) => {
 				if (!candidate) return resolve(true); // the end of candidates
 				if (!candidate.candidate) return; // the end of those of one component
+				if (candidate.tcpType === "active") return; // no address: the place of one that is yet to be opened (RFC 6544 §4.5)
 				found.push(candidate);
 				if (candidate.type === wanted) took ??= performance.now() - begun;
 			};

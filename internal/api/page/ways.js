@@ -14,7 +14,7 @@ export async function tryWays(servers, stop) {
 	const relays = rows.filter((r) => r.relays), good = rows.filter((r, i) => r.relays && works[i]);
 	if (rows.length === 0) note("ways-result", "bad", "✗ The service named no address: check listen and api.advertise.");
 	else if (works.every(Boolean)) note("ways-result", "good", `✓ ${rows.length === 1 ? "The one address works" : `All ${rows.length} addresses work`}.`);
-	else if (good.length > 0) note("ways-result", "good", `✓ ${good.length} of ${count(relays.length)} that relay ${good.length === 1 ? "works" : "work"}: calls can be made.`);
+	else if (good.length > 0) note("ways-result", "good", `✓ ${good.length} of the ${relays.length} that relay ${good.length === 1 ? "works" : "work"}: calls can be made.`);
 	else note("ways-result", "bad", "✗ No address that relays works: no call gets through.");
 }
 

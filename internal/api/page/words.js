@@ -23,10 +23,11 @@ const types = { host: "host", srflx: "server reflexive", prflx: "peer reflexive"
 // typeInWords is the type of a candidate (RFC 8445 §4) in full.
 export const typeInWords = (type) => types[type] ?? type ?? "unknown";
 
-// addressInWords joins an address and a port, an IPv6 address in brackets.
+// addressInWords joins an address and a port, an IPv6 address in brackets. Some
+// browsers put them there already.
 export function addressInWords(address, port) {
 	if (!address) return "hidden by the browser";
-	return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+	return address.includes(":") && !address.startsWith("[") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 // Codes of icecandidateerror: those of STUN (RFC 8489 §14.8, RFC 8656 §19) and 701,

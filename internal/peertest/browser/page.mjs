@@ -69,8 +69,9 @@ async function settled(tab, id) {
 
 const open = (tab) => tab.goto(`${page}#token=${token}`);
 
-// overflow is by how many pixels the page is wider than its window.
-const overflow = (tab) => tab.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+// overflow is by how many pixels the page is wider than the window it was given: a
+// phone would make its own measure larger to fit the page.
+const overflow = async (tab) => await tab.evaluate(() => document.documentElement.scrollWidth) - tab.viewportSize().width;
 
 const ways = (tab) => tab.locator(".way").evaluateAll((rows) => rows.map((row) => ({
 	url: row.dataset.url,

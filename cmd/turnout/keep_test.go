@@ -1,0 +1,198 @@
+package main
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"turnout/auth/identity"
+	"turnout/internal/config"
+)
+
+// TestKeep starts twice on one store: what was made is kept.
+func TestKeep(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t)
+	l, err := config.Load(config.Sources{Environ: []string{"TURNOUT_STORE_PATH=" + filepath.Join(t.TempDir(), "a", "b")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept [2]*keep
+	var secrets [2]string
+	for i := range kept {
+		k, err := c.openKeep(t.Context(), l, end{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys, err := k.secrets(t.Context(), l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept[i], secrets[i] = k, string(keys[0].Secret)
+		if i == 0 {
+			if _, err := c.openKeep(t.Context(), l, end{}); err == nil || !strings.Contains(err.Error(), "in use by another process") {
+				t.Errorf("a second process: %v", err)
+			}
+		}
+		k.close()
+	}
+	a, b := kept[0], kept[1]
+	if !a.made || b.made || a.resource != b.resource || !bytes.Equal(a.accessKeys[0], b.accessKeys[0]) || len(a.accessKeys) != 2 ||
+		string(a.tokens.JWKS(noon)) != string(b.tokens.JWKS(noon)) || secrets[0] != secrets[1] || len(secrets[0]) < 32 {
+		t.Errorf("the second start has other keys: %+v %+v", a, b)
+	}
+	info, err := os.Stat(a.where)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+}
+
+// TestRotate adds a key when the last one is a month old, once, however many services there are.
+func TestRotate(t *testing.T) {
+	t.Parallel()
+	store := identity.NewMemory()
+	l := &config.Loaded{}
+	var services [2]*keep
+	for i := range services {
+		services[i] = &keep{store: store}
+		if err := services[i].keys(t.Context(), l, noon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range []struct {
+		after time.Duration
+		keys  int
+	}{{29 * 24 * time.Hour, 1}, {30 * 24 * time.Hour, 2}, {31 * 24 * time.Hour, 2}, {61 * 24 * time.Hour, 2}} {
+		now := noon.Add(step.after)
+		for _, k := range services {
+			if err := k.rotate(t.Context(), now); err != nil {
+				t.Fatal(err)
+			}
+			if n := strings.Count(string(k.tokens.JWKS(now)), `"kid"`); n != step.keys {
+				t.Errorf("after %v: %d keys, want %d", step.after, n, step.keys)
+			}
+		}
+		if a, b := string(services[0].tokens.JWKS(now)), string(services[1].tokens.JWKS(now)); a != b {
+			t.Errorf("after %v the services have different keys", step.after)
+		}
+	}
+}
+
+// pemPair writes a certificate of this serial number and its key.
+func pemPair(t *testing.T, cert, key string, serial int64) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotBefore: noon, NotAfter: noon.Add(time.Hour), DNSNames: []string{"localhost"}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: raw}} {
+		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestCertificate reads the files again when they change, and never serves half of a pair.
+func TestCertificate(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := &certificate{cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem")}
+	if err := c.load(); !os.IsNotExist(err) {
+		t.Errorf("without files: %v", err)
+	}
+	pemPair(t, c.cert, c.key, 1)
+	if err := c.load(); err != nil {
+		t.Fatal(err)
+	}
+	serial := func() int64 {
+		c.looked = time.Time{} // it is time to look
+		pair, err := c.get(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaf, err := x509.ParseCertificate(pair.Certificate[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return leaf.SerialNumber.Int64()
+	}
+	old, err := os.ReadFile(c.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pemPair(t, c.cert, c.key, 2)
+	fresh, err := os.ReadFile(c.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := time.Now().Add(time.Minute)
+	replace := func(key []byte) {
+		if err := os.WriteFile(c.key, key, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		later = later.Add(time.Minute)
+		if err := os.Chtimes(c.key, later, later); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if replace(old); serial() != 1 {
+		t.Error("the new certificate is served with the old key, or none")
+	}
+	if replace(fresh); serial() != 2 {
+		t.Error("the new pair is not served")
+	}
+}
+
+// TestCertificateMissing is a configuration that cannot be served: both commands say so with the key's name.
+func TestCertificateMissing(t *testing.T) {
+	t.Parallel()
+	name := file(t, minimal+"api: {listen: \"https://127.0.0.1:0\", cert: none.pem, key: none.pem}\nstore: {path: "+t.TempDir()+"}\n")
+	for _, command := range []string{"config check", "serve"} {
+		c := newConsole(t)
+		if code := c.run(t.Context(), append(strings.Fields(command), "--config", name)); code != exitUsage || !strings.Contains(c.err.String(), "api.cert: open ") {
+			t.Errorf("%s: exit %d: %s", command, code, &c.err)
+		}
+	}
+}
+
+// TestIssuersMisconfigured tells what the verifier of tokens refuses.
+func TestIssuersMisconfigured(t *testing.T) {
+	t.Parallel()
+	name := file(t, minimal+"api: {listen: \"http://127.0.0.1:0\", issuers: [{issuer: \"https://idp.example\", audience: turn, jwks: \"http://idp.example/keys\"}]}\n")
+	c := newConsole(t)
+	if code := c.run(t.Context(), []string{"config", "check", "--config", name}); code != exitUsage || !strings.Contains(c.err.String(), "api.issuers: issuer \"https://idp.example\": jwks") {
+		t.Errorf("exit %d: %s", code, &c.err)
+	}
+}
+
+// TestInside answers as a server would.
+func TestInside(t *testing.T) {
+	t.Parallel()
+	client := http.Client{Transport: inside{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Target", r.Host+r.RequestURI)
+		w.WriteHeader(http.StatusTeapot)
+	})}}
+	r, err := client.Get("http://localhost/a%2Fb?c")
+	if err != nil || r.StatusCode != http.StatusTeapot || r.Header.Get("X-Target") != "localhost/a%2Fb?c" {
+		t.Errorf("%+v, %v", r, err)
+	}
+}

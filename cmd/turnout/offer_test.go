@@ -1,0 +1,296 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pion/turn/v4"
+
+	"turnout/internal/api"
+)
+
+const accessKey = "Zm9yIHRoZSB0ZXN0cyBvZiB0aGUgc2VydmljZSBhbG9uZQ=="
+
+// offering serves a relay and a service for real, on free ports of loopback, and gives the service's address and the operator's.
+func offering(t *testing.T, more string) (c *console, config, service, operator string, stop func() int) {
+	t.Helper()
+	c = newConsole(t)
+	c.parts, c.now = realParts, time.Now
+	config = file(t, fmt.Sprintf(`listen: [udp://127.0.0.1:0]
+relay: {addresses: 127.0.0.1}
+admin: {listen: "127.0.0.1:0"}
+api:
+  listen: http://127.0.0.1:0
+  access-keys: [%s]
+%s
+store: {path: %s}
+`, accessKey, more, t.TempDir()))
+	stop = c.serving(t, "--config", config)
+	found := func(shape string) string {
+		m := regexp.MustCompile(shape).FindStringSubmatch(c.out.String())
+		if m == nil {
+			t.Fatalf("stdout lacks %s: %s%s", shape, &c.out, &c.err)
+		}
+		return m[1]
+	}
+	return c, config, found(`(?m)^service    (http://\S+)$`), found(`(?m)^operator   (http://[^/\s]+)`), stop
+}
+
+// another is a command beside the one that serves.
+func another(t *testing.T, connection string) func(want int, args ...string) (stdout, stderr string) {
+	t.Helper()
+	return func(want int, args ...string) (string, string) {
+		t.Helper()
+		c := newConsole(t, "TURNOUT_CONNECTION_STRING="+connection)
+		c.parts, c.now = realParts, time.Now
+		if code := c.run(context.Background(), args); code != want {
+			t.Fatalf("turnout %s: exit %d, want %d: %s", strings.Join(args, " "), code, want, &c.err)
+		}
+		return strings.TrimSpace(c.out.String()), c.err.String()
+	}
+}
+
+// TestRevocationEndsCalls has a client with a live allocation, whose user is revoked: within a second it is gone.
+func TestRevocationEndsCalls(t *testing.T) {
+	t.Parallel()
+	for name, more := range map[string]string{"plain": "", "pseudonym": "  credentials: {subject: pseudonym}"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, _, service, operator, stop := offering(t, more)
+			turnout := another(t, connectionString(service, decoded(t, accessKey)))
+			user, _ := turnout(exitOK, "user", "create")
+			bystander, _ := turnout(exitOK, "user", "create")
+			token, _ := turnout(exitOK, "token", "mint", "--user", user)
+			var alive []net.PacketConn
+			for _, args := range [][]string{{"--token", token}, {"--user", bystander}, {"--user", "alice"}} {
+				text, _ := turnout(exitOK, append([]string{"credentials"}, args...)...)
+				if strings.Contains(text, user) == (name == "pseudonym") && args[0] == "--token" {
+					t.Errorf("username: %s", text)
+				}
+				alive = append(alive, allocate(t, text))
+			}
+			if n := allocations(t, operator); n != 3 {
+				t.Fatalf("%d live allocations, want 3", n)
+			}
+			began := time.Now()
+			turnout(exitOK, "user", "revoke", user)
+			if n := allocations(t, operator); n != 2 {
+				t.Errorf("%d live allocations after the revocation, want 2", n)
+			}
+			turnout(exitOK, "user", "revoke", "alice")
+			turnout(exitOK, "user", "delete", bystander)
+			if n := allocations(t, operator); n != 0 {
+				t.Errorf("%d live allocations after all was revoked, want none", n)
+			}
+			if took := time.Since(began); took > 10*time.Second {
+				t.Errorf("took %v", took)
+			}
+			if _, errs := turnout(exitFailure, "credentials", "--token", token); !strings.Contains(errs, "InvalidAccessToken") {
+				t.Errorf("stderr %q", errs)
+			}
+			for _, a := range alive {
+				_ = a.Close() // the relay is gone: it says so, and that is no news
+			}
+			if code := stop(); code != exitOK {
+				t.Errorf("exit %d", code)
+			}
+		})
+	}
+}
+
+// allocate makes an allocation with the credentials of an answer.
+func allocate(t *testing.T, text string) net.PacketConn {
+	t.Helper()
+	var answer api.ICEAnswer
+	if err := json.Unmarshal([]byte(text), &answer); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	last := answer.ICEServers[len(answer.ICEServers)-1]
+	at := strings.TrimSuffix(strings.TrimPrefix(last.URLs[0], "turn:"), "?transport=udp")
+	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := turn.NewClient(&turn.ClientConfig{TURNServerAddr: at, Conn: conn, Username: last.Username, Password: last.Credential})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close(); _ = conn.Close() })
+	if err := client.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	relayed, err := client.Allocate()
+	if err != nil {
+		t.Fatalf("allocate with %s: %v", text, err)
+	}
+	return relayed
+}
+
+// allocations is how many the operator sees.
+func allocations(t *testing.T, operator string) (n int) {
+	t.Helper()
+	r, err := http.Get(operator + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := 0
+	for _, m := range regexp.MustCompile(`(?m)^turnout_allocations(?:\{[^}]*\})? (\d+)$`).FindAllStringSubmatch(string(text), -1) {
+		if _, err := fmt.Sscan(m[1], &n); err != nil {
+			t.Fatal(err)
+		}
+		total += n
+	}
+	return total
+}
+
+func decoded(t *testing.T, key string) []byte {
+	t.Helper()
+	raw, err := base64.StdEncoding.DecodeString(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// TestServiceCommands goes through every command against a running service, and then against its store alone.
+func TestServiceCommands(t *testing.T) {
+	t.Parallel()
+	_, config, service, _, stop := offering(t, "  scopes: [voip]\n  advertise: [\"turn:turn.example.org:3478?transport=udp\"]")
+	connection := connectionString(service, decoded(t, accessKey))
+	turnout := another(t, connection)
+	user, _ := turnout(exitOK, "user", "create", "--custom-id", "alice")
+	if again, _ := turnout(exitOK, "user", "create", "--custom-id", "alice"); again != user || !strings.HasPrefix(user, "8:acs:") {
+		t.Errorf("%q and %q", user, again)
+	}
+	text, _ := turnout(exitOK, "token", "mint", "--user", user, "--scope", "chat", "--ttl", "90m", "--json")
+	var minted struct{ User, Token, ExpiresOn string }
+	if err := json.Unmarshal([]byte(text), &minted); err != nil || minted.User != user || minted.ExpiresOn == "" {
+		t.Fatalf("%v: %s", err, text)
+	}
+	if said, _ := turnout(exitOK, "token", "verify", minted.Token); !strings.Contains(said, `"scope": "chat"`) || !strings.Contains(said, user) {
+		t.Errorf("verify says %s", said)
+	}
+	if _, errs := turnout(exitFailure, "credentials", "--token", minted.Token); !strings.Contains(errs, "403 InsufficientScope") {
+		t.Errorf("stderr %q", errs)
+	}
+	if text, _ := turnout(exitOK, "credentials", "--user", user, "--format", "env"); !strings.Contains(text, "TURN_URLS=turn:turn.example.org:3478?transport=udp\n") {
+		t.Errorf("credentials: %s", text)
+	}
+	if list, _ := turnout(exitOK, "user", "list"); !strings.HasPrefix(list, user) || !strings.HasSuffix(list, "alice") {
+		t.Errorf("list: %q", list)
+	}
+	// The store is in use: the way to the service is named.
+	silent := another(t, "")
+	if _, errs := silent(exitFailure, "user", "list", "--config", config); !strings.Contains(errs, "a running service has the store") || !strings.Contains(errs, "--connection-string") {
+		t.Errorf("stderr %q", errs)
+	}
+	for _, c := range []struct {
+		code int
+		want string
+		args []string
+	}{
+		{exitFailure, "404 IdentityNotFound", []string{"user", "delete", user[:len(user)-1] + "0"}},
+		{exitFailure, "401 IdentityNotOwned", []string{"user", "delete", "alice"}},
+		{exitFailure, "the token is not valid: token malformed", []string{"token", "verify", "x"}},
+		{exitFailure, "there is no token on standard input", []string{"token", "verify", "-"}},
+		{exitUsage, "token mint needs --user ID", []string{"token", "mint"}},
+		{exitUsage, "--ttl 30m0s is not 1h to 24h", []string{"token", "mint", "--user", user, "--ttl", "30m"}},
+		{exitFailure, "400 ValidationError: Invalid scopes", []string{"token", "mint", "--user", user, "--scope", "video"}},
+		{exitUsage, "credentials needs --user ID or --token JWT", []string{"credentials", "--user", "a", "--token", "b"}},
+		{exitUsage, "the connection string is not endpoint=", []string{"user", "list", "--connection-string", "accesskey=x"}},
+		{exitUsage, "the access key of the connection string is not base64", []string{"user", "list", "--connection-string", "endpoint=http://127.0.0.1;accesskey=!"}},
+		{exitFailure, "401 Denied", []string{"user", "list", "--connection-string", "endpoint=" + service + "/;accesskey=AAAA"}},
+		{exitUsage, "this configuration has no api", []string{"user", "list", "--config", file(t, minimal)}},
+		{exitUsage, "needs a command, of create, delete, list, revoke", []string{"user"}},
+		{exitUsage, "needs a command, of mint, verify", []string{"token"}},
+	} {
+		_, errs := turnout(c.code, c.args...)
+		if !strings.Contains(errs, c.want) || strings.Contains(errs, "AAAA") {
+			t.Errorf("%v: stderr %q, want %q", c.args, errs, c.want)
+		}
+	}
+	if code := stop(); code != exitOK {
+		t.Fatalf("exit %d", code)
+	}
+	// Now the store is free, and the same commands work on it.
+	if list, _ := silent(exitOK, "user", "list", "--config", config); !strings.HasPrefix(list, user) {
+		t.Errorf("list: %q", list)
+	}
+	if said, _ := silent(exitOK, "token", "verify", minted.Token, "--config", config); !strings.Contains(said, user) {
+		t.Errorf("verify says %s", said)
+	}
+	silent(exitOK, "user", "revoke", user, "--config", config)
+	if _, errs := silent(exitFailure, "token", "verify", minted.Token, "--config", config); !strings.Contains(errs, "token revoked") {
+		t.Errorf("stderr %q", errs)
+	}
+	// Who asks a service that is not there is told so.
+	if _, errs := turnout(exitFailure, "user", "list"); !strings.Contains(errs, "connection refused") {
+		t.Errorf("stderr %q", errs)
+	}
+}
+
+// TestConnectionStringFile keeps the key out of the environment.
+func TestConnectionStringFile(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "connection")
+	if err := os.WriteFile(name, []byte("Endpoint=https://turn.example.org/;AccessKey=AAAA\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := newConsole(t, "TURNOUT_CONNECTION_STRING_FILE="+name)
+	to, err := c.connect(t.Context(), &target{})
+	if err != nil || to.endpoint != "https://turn.example.org" || len(to.key) != 3 {
+		t.Errorf("%+v, %v", to, err)
+	}
+	c = newConsole(t, "TURNOUT_CONNECTION_STRING_FILE="+name+".not")
+	if _, err := c.connect(t.Context(), &target{}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestServiceAlone serves credentials for a relay that runs elsewhere.
+func TestServiceAlone(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t)
+	c.parts, c.now = realParts, time.Now
+	text := "auth: {secrets: [{id: k1, secret: a-secret-of-some-length}]}\nadmin: {listen: \"127.0.0.1:0\"}\nstore: {path: " + t.TempDir() +
+		"}\napi: {listen: \"http://127.0.0.1:0\", advertise: \"turn:192.0.2.1:3478\", access-keys: " + accessKey + "}\n"
+	stop := c.serving(t, "--config", file(t, text))
+	service := regexp.MustCompile(`(?m)^service    (\S+)$`).FindStringSubmatch(c.out.String())
+	operator := regexp.MustCompile(`(?m)^operator   (http://[^/\s]+)`).FindStringSubmatch(c.out.String())
+	if service == nil || operator == nil || strings.Contains(c.out.String(), "listening") {
+		t.Fatalf("%s%s", &c.out, &c.err)
+	}
+	turnout := another(t, connectionString(service[1], decoded(t, accessKey)))
+	if answer, _ := turnout(exitOK, "credentials", "--user", "bob"); !strings.Contains(answer, "turn:192.0.2.1:3478") || !strings.Contains(answer, ":bob:~1.k1.") {
+		t.Errorf("%s", answer)
+	}
+	r, err := http.Get(operator[1] + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Body.Close()
+	if r.StatusCode != http.StatusOK {
+		t.Errorf("/readyz: %s", r.Status)
+	}
+	if code := stop(); code != exitOK {
+		t.Errorf("exit %d: %s", code, &c.err)
+	}
+}

@@ -99,7 +99,6 @@ func (p testPage) use(t *testing.T, scenario string) (got showing) {
 	node, chromium := tool(t, "node"), tool(t, "chromium")
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	// PEERTEST_SCREENSHOTS is a folder for pictures of the page, to be looked at.
 	command := exec.CommandContext(ctx, node, filepath.Join("browser", "page.mjs"), chromium, p.address, os.Getenv("PEERTEST_SCREENSHOTS"), scenario)
 	command.Env = append(os.Environ(), "HOME="+t.TempDir(), "TMPDIR="+t.TempDir())
 	command.Stdin = strings.NewReader(p.token)

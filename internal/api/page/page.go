@@ -21,8 +21,9 @@ import (
 //go:embed *.html *.css *.js *.svg
 var source embed.FS
 
-// Policy is the Content-Security-Policy of all answers: it has the page load and call nothing but this service (CSP level 3), and has
-// the browser refuse text as markup or script, whatever the relay or a peer sends.
+// Policy is the Content-Security-Policy of all answers (CSP level 3). It has the page
+// load and call nothing but this service, and the browser refuse to take text for
+// markup or script, whatever the relay or a peer sends.
 const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 

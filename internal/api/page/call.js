@@ -16,17 +16,18 @@ export class Call {
 	#giveUp;
 	#ended = false;
 
-	constructor(iceServers, stream, callbacks) {
-		const configuration = { iceServers, iceTransportPolicy: "relay" };
+	constructor(stream, callbacks) {
 		this.#stream = stream;
 		this.callbacks = callbacks;
-		this.#a = new RTCPeerConnection(configuration);
-		this.#b = new RTCPeerConnection(configuration);
 	}
 
-	// connect makes the call and resolves when text can pass; the picture goes to video.
-	async connect(video) {
-		const [a, b] = [this.#a, this.#b];
+	// connect makes the call by these servers and resolves when text can pass; the
+	// picture goes to video. It throws an Error with a sentence to show, or the
+	// browser's own where it cannot use a server at all.
+	async connect(iceServers, video) {
+		const configuration = { iceServers, iceTransportPolicy: "relay" };
+		const a = (this.#a = new RTCPeerConnection(configuration));
+		const b = (this.#b = new RTCPeerConnection(configuration));
 		for (const [from, to] of [[a, b], [b, a]]) {
 			let lent = 0;
 			from.onicecandidate = ({ candidate }) => {
@@ -116,8 +117,8 @@ export class Call {
 	end() {
 		this.#ended = true;
 		this.#stream.getTracks().forEach((track) => track.stop());
-		this.#a.close();
-		this.#b.close();
+		this.#a?.close();
+		this.#b?.close();
 	}
 }
 

@@ -25,7 +25,7 @@ export class Conversation {
 	// offer gives the servers to call by; without any, there is nothing to call by.
 	offer(servers) {
 		this.#servers = servers;
-		if (this.#call) this.#end("", "The call is over: the credentials have changed.");
+		this.#end("", ""); // a call by the credentials before these, or one about to begin
 		const choices = servers.map(({ urls: [url] }) => element("option", { value: url }, `${wayInWords(url).title} – ${url}`));
 		byID("way").replaceChildren(byID("way").options[0], ...choices);
 		byID("way").value = "";
@@ -41,7 +41,7 @@ export class Conversation {
 		const { stream, remark } = await picture(byID("call").elements.picture.value);
 		if (this.#turn !== turn) return stream.getTracks().forEach((track) => track.stop());
 		const way = byID("way").value;
-		const call = new Call(this.#servers.filter((s) => !way || s.urls[0] === way), stream, {
+		const call = new Call(stream, {
 			onerror: (e) => this.#call === call && this.#failed(e),
 			ontext: (text, took) => this.#call === call && this.#heard(text, took),
 			onend: (sentence) => this.#call === call && this.#end("bad", `✗ ${sentence}`),
@@ -49,7 +49,7 @@ export class Conversation {
 		this.#call = call;
 		this.#show(stream);
 		try {
-			await call.connect(byID("received"));
+			await call.connect(this.#servers.filter((s) => !way || s.urls[0] === way), byID("received"));
 		} catch (e) {
 			if (this.#call === call) this.#end("bad", `✗ ${e.message}${byID("call-errors").children.length ? " Why:" : " The relay gave no reason: does each address above work?"}`);
 			return;
@@ -89,6 +89,7 @@ export class Conversation {
 	}
 
 	#failed({ errorCode, errorText, url }) {
+		if (this.#call.open) return; // by another address it works
 		// Both ends report, for each address and each of the device's networks: an
 		// explanation stands once, with the addresses it is for.
 		const { urls = new Set(), count = 0 } = this.#errors.get(errorCode) ?? {};

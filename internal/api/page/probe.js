@@ -6,12 +6,12 @@ const longest = 12_000; // ms; browsers send again for up to 10 s before they gi
 // candidates, the errors, the milliseconds until the first of the wanted type (or to
 // the end), and whether the address works. Stop ends it early.
 export async function probe(server, kind, stop) {
-	const peer = new RTCPeerConnection({ iceServers: [server] });
 	const wanted = kind === "relay" ? "relay" : "srflx";
 	const begun = performance.now();
 	const found = [], errors = new Map();
-	let took;
+	let peer, took;
 	try {
+		peer = new RTCPeerConnection({ iceServers: [server] }); // throws if it does not understand the address
 		const complete = new Promise((resolve) => {
 			setTimeout(resolve, longest, false);
 			stop.addEventListener("abort", () => resolve(false), { once: true });
@@ -35,7 +35,7 @@ export async function probe(server, kind, stop) {
 	} catch (e) {
 		return { found, errors: [{ code: 0, text: String(e), count: 1 }], took: performance.now() - begun, works: false, ended: true };
 	} finally {
-		peer.close();
+		peer?.close();
 	}
 }
 

@@ -18,12 +18,11 @@ import "net/netip"
 //
 // Only the worker that owns the table may touch it.
 type Allocation struct {
-	// Set by Create, the same until Delete.
+	// Set by Create, the same until Delete, but for Rekey.
 	id          ID // 0 while the slot is free
 	generation  uint32
 	user        uint32 // index into the ledger, 0 for none
 	subject     uint32
-	tuple       tupleKey
 	transaction [12]byte
 	owner       [16]byte
 	key         [maxKey]byte
@@ -31,15 +30,21 @@ type Allocation struct {
 	evenPort    bool // EVEN-PORT was asked for: a rebound port is even too
 	hasToken    bool // EVEN-PORT with R: the answer carries token
 	claimed     bool // the relayed address came from a RESERVATION-TOKEN: no other will do
+	tcp         bool // a TCP allocation: its ports are TCP's
 	token       [8]byte
 	created     Time
 	credential  int64 // unix seconds, 0 for never
 
 	// Changes while the allocation lives. Owned by the worker.
+	tuple       tupleKey
+	next        tupleKey // while moving
+	moving      bool
+	detached    bool   // tuple is not in the index: the connection has ended
 	missing     family // the family of FamilyError, 0 for none
 	missingCode uint16
 	relayed     [2]relayedAddress // IPv4, IPv6
 	traffic     Traffic
+	recent      struct{ permission, channel ref } // where to look first: see recent.go
 }
 
 // A relayedAddress is one relayed transport address with what RFC 8656 §6 keeps for each of them: a time to expiry,
@@ -78,6 +83,9 @@ func (a *Allocation) Owner() [16]byte { return a.owner }
 // Key is the long-term key it was made with. The slice lies in the slot and is overwritten with zeros by Delete: an
 // answer that is signed with it is finished before the allocation is deleted, or works on a copy.
 func (a *Allocation) Key() []byte { return a.key[:a.keyLen:a.keyLen] }
+
+// TCP says whether it is a TCP allocation: whether its relayed transport addresses are TCP's (RFC 6062 §1).
+func (a *Allocation) TCP() bool { return a.tcp }
 
 // Has says whether the allocation has a relayed transport address of the family.
 func (a *Allocation) Has(ipv6 bool) bool { return a.relayed[index(ipv6)].has }

@@ -90,7 +90,7 @@ func (t *Table) roomForChannel(a *Allocation, now Time) bool {
 // the permission for the peer has lapsed: a channel does not stand in for one, and it lives longer (RFC 8656 §12.1).
 // It allocates nothing.
 func (t *Table) Peer(a *Allocation, n ChannelNumber, now Time) (peer netip.AddrPort, permitted bool, ok bool) {
-	r := t.channelByNumber[makeChannelKey(a.ref(), n)]
+	r := t.channelNumbered(a, n)
 	if r == 0 {
 		return netip.AddrPort{}, false, false
 	}
@@ -100,14 +100,15 @@ func (t *Table) Peer(a *Allocation, n ChannelNumber, now Time) (peer netip.AddrP
 	}
 	k := c.key
 	k.peer.port = 0
-	p := t.permissionByPeer[k]
+	p := t.permissionFor(a, &k)
 	return c.key.peer.addrPort(), p != 0 && now < t.permissions.at(p).timer.expires, true
 }
 
 // Channel is the number that data from peer goes to the client on; false when peer has no channel, or it has expired.
 // Whether peer is permitted is for Permitted to say. It allocates nothing.
 func (t *Table) Channel(a *Allocation, peer netip.AddrPort, now Time) (ChannelNumber, bool) {
-	r := t.channelByPeer[peerKey{endpointOf(peer.Addr(), peer.Port()), a.ref()}]
+	k := peerKey{endpointOf(peer.Addr(), peer.Port()), a.ref()}
+	r := t.channelTo(a, &k)
 	if r == 0 {
 		return 0, false
 	}

@@ -17,7 +17,7 @@ func (t *Table) Check() error {
 
 func (t *Table) checkAllocations() error {
 	relayed, permissions, channels := 0, 0, 0
-	live := 0
+	live, tuples := 0, 0
 	for r := ref(1); r <= t.allocations.used; r++ {
 		a := t.allocations.at(r)
 		if a.id == 0 {
@@ -30,9 +30,11 @@ func (t *Table) checkAllocations() error {
 		if a.id != makeID(t.worker, int(r-1), a.generation) || a.generation == 0 {
 			return fmt.Errorf("slot %d has ID %#x", r-1, uint64(a.id))
 		}
-		if t.byTuple[a.tuple] != r {
-			return fmt.Errorf("allocation %d is not found by its 5-tuple", r-1)
+		n, err := t.checkTuples(a)
+		if err != nil {
+			return fmt.Errorf("allocation %d: %w", r-1, err)
 		}
+		tuples += n
 		for i := range a.relayed {
 			if err := t.checkRelayed(a, i); err != nil {
 				return fmt.Errorf("allocation %d, family %d: %w", r-1, i+1, err)
@@ -44,9 +46,12 @@ func (t *Table) checkAllocations() error {
 			channels += int(a.relayed[i].channels.len)
 		}
 	}
+	if x := &t.byTuple; x.recent != 0 && x.refs[x.tuple.key()] != x.recent {
+		return fmt.Errorf("allocation %d is remembered by a 5-tuple it has not", x.recent-1)
+	}
 	switch {
-	case live != t.Len() || live != len(t.byTuple):
-		return fmt.Errorf("%d allocations, %d by the slab, %d by 5-tuple", live, t.Len(), len(t.byTuple))
+	case live != t.Len() || tuples != t.byTuple.len():
+		return fmt.Errorf("%d allocations of %d 5-tuples, %d by the slab, %d by 5-tuple", live, tuples, t.Len(), t.byTuple.len())
 	case relayed != len(t.byRelayed):
 		return fmt.Errorf("%d relayed addresses, %d indexed", relayed, len(t.byRelayed))
 	case permissions != t.permissions.len():
@@ -55,6 +60,25 @@ func (t *Table) checkAllocations() error {
 		return fmt.Errorf("%d channels in lists, %d in the slab", channels, t.channels.len())
 	}
 	return checkSlab(&t.allocations, func(a *Allocation) bool { return a.id == 0 })
+}
+
+// checkTuples counts the 5-tuples that lead to a: one, two while it is moving, none while it is detached.
+func (t *Table) checkTuples(a *Allocation) (n int, err error) {
+	if !a.detached {
+		n++
+	}
+	if a.moving {
+		n++
+	}
+	switch {
+	case (t.byTuple.at(a.tuple) == a.ref()) == a.detached && a.next != a.tuple:
+		return 0, fmt.Errorf("found or not by its 5-tuple, and detached: %v", a.detached)
+	case a.moving && t.byTuple.at(a.next) != a.ref():
+		return 0, fmt.Errorf("not found by its second 5-tuple")
+	case !a.moving && a.next != (tupleKey{}):
+		return 0, fmt.Errorf("a second 5-tuple without a move")
+	}
+	return n, nil
 }
 
 func (t *Table) checkRelayed(a *Allocation, i int) error {
@@ -69,7 +93,7 @@ func (t *Table) checkRelayed(a *Allocation, i int) error {
 		return fmt.Errorf("not found by its relayed address")
 	}
 	q := t.ports.pools[r.place.pool]
-	if q.family.index() != i || r.external != endpointOf(q.address.External, r.place.port) || r.bound != endpointOf(q.address.Bind, r.place.port) {
+	if q.family.index() != i || q.tcp != a.tcp || r.external != endpointOf(q.address.External, r.place.port) || r.bound != endpointOf(q.address.Bind, r.place.port) {
 		return fmt.Errorf("relayed address %v is not its place's", r.external.addrPort())
 	}
 	if !q.live.has(r.place.port) || t.ports.state(r.place) != portHeld {

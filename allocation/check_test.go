@@ -9,14 +9,23 @@ import (
 func TestCheckFindsDamage(t *testing.T) {
 	t.Parallel()
 	for name, damage := range map[string]func(t *Table, a *Allocation, p *permission, c *channel){
-		"5-tuple not indexed":   func(t *Table, a *Allocation, _ *permission, _ *channel) { delete(t.byTuple, a.tuple) },
-		"5-tuple of nobody":     func(t *Table, _ *Allocation, _ *permission, _ *channel) { t.byTuple[tupleKey{}] = 1 },
+		"5-tuple not indexed": func(t *Table, a *Allocation, _ *permission, _ *channel) { t.byTuple.remove(a.tuple) },
+		"second 5-tuple not indexed": func(t *Table, a *Allocation, _ *permission, _ *channel) {
+			_ = t.BeginMove(a, tuple(9))
+			t.byTuple.remove(a.next)
+		},
+		"second 5-tuple without a move": func(_ *Table, a *Allocation, _ *permission, _ *channel) { a.next.transport = 1 },
+		"detached and indexed":          func(_ *Table, a *Allocation, _ *permission, _ *channel) { a.detached = true },
+		"5-tuple of nobody":             func(t *Table, _ *Allocation, _ *permission, _ *channel) { t.byTuple.put(tupleKey{}, 1) },
+		"5-tuple remembered": func(t *Table, a *Allocation, _ *permission, _ *channel) {
+			t.byTuple.tuple, t.byTuple.recent = FiveTuple{}, a.ref()
+		},
 		"relayed not indexed":   func(t *Table, a *Allocation, _ *permission, _ *channel) { delete(t.byRelayed, a.relayed[0].place) },
 		"relayed of nobody":     func(t *Table, _ *Allocation, _ *permission, _ *channel) { t.byRelayed[place{}] = 1 },
 		"ID":                    func(_ *Table, a *Allocation, _ *permission, _ *channel) { a.id++ },
 		"address":               func(_ *Table, a *Allocation, _ *permission, _ *channel) { a.relayed[0].bound.port++ },
 		"family gone":           func(_ *Table, a *Allocation, _ *permission, _ *channel) { a.relayed[0].has = false },
-		"port released":         func(t *Table, a *Allocation, _ *permission, _ *channel) { t.ports.release(a.relayed[0].place) },
+		"port released":         func(t *Table, a *Allocation, _ *permission, _ *channel) { t.ports.release(a.relayed[0].place, true) },
 		"not in the wheel":      func(t *Table, a *Allocation, _ *permission, _ *channel) { t.wheel.clear(familyNode(a, familyIPv4)) },
 		"too late in the wheel": func(_ *Table, a *Allocation, _ *permission, _ *channel) { a.relayed[0].timer.expires = 0 },
 		"wheel not marked":      func(t *Table, _ *Allocation, _ *permission, _ *channel) { t.wheel.occupied = [levels]uint64{} },

@@ -15,6 +15,7 @@ type Request struct {
 	EvenPort       bool       // EVEN-PORT; every family's port is even then.
 	ReserveNext    bool       // R bit: an even port, and the next one is kept for ReservationHold under Token. With one family only (400 otherwise, §7.2).
 	Reservation    [8]byte    // RESERVATION-TOKEN, when UseReservation.
+	TCP            bool       // A TCP allocation: TCP ports. Without EvenPort, ReserveNext and UseReservation, which are UDP's (400, RFC 6062 §5.1).
 	UseReservation bool       // The reserved address is taken, whatever its family; IPv4, IPv6, EvenPort and Prefer do not count.
 	Lifetime       Duration   // Time to expiry, as the server decided it.
 	Expires        int64      // Unix seconds when the credential ends; 0: never.
@@ -24,13 +25,14 @@ type Request struct {
 // Create makes an allocation. It reserves quota and ports in one step: on error nothing is left behind.
 //
 // Errors: ErrInUse (also for an allocation that has expired but that Expire has not told of), ErrFamily, ErrQuota,
-// ErrReservation, ErrCapacity. It panics if the key is longer than 32 bytes.
+// ErrReservation, ErrCapacity (also for a TCP allocation where Ports has no TCP ports). It panics if the key is longer
+// than 32 bytes.
 func (t *Table) Create(ft FiveTuple, r Request, now Time) (*Allocation, error) {
 	if len(r.Key) > maxKey {
 		panic("allocation: long-term key of more than 32 bytes")
 	}
 	k := ft.key()
-	if _, ok := t.byTuple[k]; ok {
+	if t.byTuple.at(k) != 0 {
 		return nil, ErrInUse // RFC 8656 §7.2: 437
 	}
 	if t.allocations.len() == maxAllocations {
@@ -61,6 +63,7 @@ func (t *Table) Create(ft FiveTuple, r Request, now Time) (*Allocation, error) {
 		evenPort:    r.EvenPort || r.ReserveNext,
 		hasToken:    got.hasToken,
 		claimed:     r.UseReservation,
+		tcp:         r.TCP,
 		token:       got.token,
 		created:     now,
 		credential:  r.Expires,
@@ -68,7 +71,7 @@ func (t *Table) Create(ft FiveTuple, r Request, now Time) (*Allocation, error) {
 		missingCode: got.missingCode,
 	}
 	copy(a.key[:], r.Key)
-	t.byTuple[k] = n
+	t.byTuple.put(k, n)
 	for _, f := range [...]family{familyIPv4, familyIPv6} {
 		if got.has[f.index()] {
 			a.relayed[f.index()].has = true

@@ -14,7 +14,8 @@ import (
 type driver struct {
 	t     testing.TB
 	bytes []byte
-	table *Table
+	table *Table    // the one of the present operation
+	all   [2]*Table // of two workers, which share ports and ledger
 	model *model
 	total int
 	now   Time
@@ -59,12 +60,17 @@ func newDriver(t testing.TB, bytes []byte) *driver {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ports.ServeTCP()
 	seed := [32]byte{byte(d.below(256))}
 	ports.entropy.read = rand.NewChaCha8(seed).Read
 	d.total = d.below(8)
 	d.now = []Time{1, -3600e9, 86400e9 * 365}[d.below(3)]
-	d.table = NewTable(Config{Worker: 5, Ports: ports, Ledger: NewLedger(d.total), MaxPermissions: 3, MaxChannels: 2})
-	d.model = &model{ports: ports, allocations: make(map[FiveTuple]*modelAllocation), reservations: make(map[[8]byte]modelReservation), refused: make(map[netip.AddrPort]Time)}
+	ledger := NewLedger(d.total)
+	for i := range d.all {
+		d.all[i] = NewTable(Config{Worker: 5 + i, Ports: ports, Ledger: ledger, MaxPermissions: 3, MaxChannels: 2})
+	}
+	d.table = d.all[0]
+	d.model = &model{ports: ports, allocations: make(map[FiveTuple]*modelAllocation), reservations: make(map[[8]byte]modelReservation), refused: make(map[modelPort]Time)}
 	return d
 }
 
@@ -86,19 +92,35 @@ func (d *driver) failf(format string, args ...any) {
 func (d *driver) step() {
 	d.t.Helper()
 	ft := modelTuples[d.below(len(modelTuples))]
-	a, m := d.table.Lookup(ft), d.model.allocations[ft]
+	ft, m := d.model.find(ft)
+	if m == nil {
+		m = d.model.allocations[ft] // nil too, or detached
+	}
+	which := d.below(2)
+	if m != nil {
+		which = m.table
+	}
+	d.table = d.all[which]
+	a := d.table.Lookup(ft)
+	if m != nil && m.detached {
+		a = d.table.LookupID(m.id)
+	}
 	if (a == nil) != (m == nil) {
 		d.failf("%v: table has %v, model %v", ft, a, m)
 	}
-	switch op := d.below(12); {
-	case op == 0 || op == 1 && m == nil:
-		d.create(ft)
+	switch op := d.below(14); {
+	case op == 0 && m != nil && !m.detached:
+		d.create(ft, which)
 	case op == 2:
 		d.advance()
 	case op == 3:
 		d.expire()
 	case m == nil:
-		d.create(ft)
+		d.create(ft, which)
+	case op == 12:
+		d.move(ft, a, m)
+	case op == 13:
+		d.handOver(ft, a, m)
 	case op == 4:
 		d.delete(ft, a)
 	case op == 5:
@@ -117,15 +139,18 @@ func (d *driver) step() {
 	d.compare()
 }
 
-func (d *driver) create(ft FiveTuple) {
+func (d *driver) create(ft FiveTuple, which int) {
 	r := Request{
 		Owner: [16]byte{byte(d.below(2))}, Key: []byte("0123456789abcdef"), User: []string{"", "alice", "bob"}[d.below(3)], MaxPerUser: d.below(4),
 		IPv4: d.below(3) != 0, IPv6: d.below(2) == 0, Additional: d.below(2) == 0, EvenPort: d.below(3) == 0,
 		Lifetime: Duration(d.below(3)) * 300 * Second, Prefer: netip.MustParseAddr("192.0.2.2"),
 	}
 	r.Subject = r.User + "+"
+	if d.below(4) == 0 {
+		r.TCP, r.EvenPort = true, false
+	}
 	r.ReserveNext = r.EvenPort && d.below(2) == 0 && !(r.IPv4 && r.IPv6)
-	if d.below(3) == 0 && !r.EvenPort {
+	if d.below(3) == 0 && !r.EvenPort && !r.TCP {
 		r.UseReservation = true
 		for _, token := range slices.SortedFunc(maps.Keys(d.model.reservations), func(a, b [8]byte) int { return slices.Compare(a[:], b[:]) }) {
 			if r.Reservation = token; d.below(2) == 0 {
@@ -142,7 +167,7 @@ func (d *driver) create(ft FiveTuple) {
 	if err != nil {
 		return
 	}
-	m := &modelAllocation{Request: r, id: a.ID(), permissions: make(map[netip.Addr]modelPermission), channels: make(map[ChannelNumber]modelChannel)}
+	m := &modelAllocation{Request: r, id: a.ID(), table: which, permissions: make(map[netip.Addr]modelPermission), channels: make(map[ChannelNumber]modelChannel)}
 	if r.UseReservation {
 		at := d.model.reservations[r.Reservation].at
 		delete(d.model.reservations, r.Reservation)
@@ -165,7 +190,7 @@ func (d *driver) create(ft FiveTuple) {
 // adopt takes over the relayed address that the table has chosen, if it was free to choose it.
 func (d *driver) adopt(a *Allocation, m *modelAllocation, i int) {
 	at := a.Relayed(i == 1)
-	if d.model.taken(at, d.now) || (m.EvenPort && at.Port()%2 != 0) || at.Addr().Is6() != (i == 1) {
+	if d.model.taken(at, m.TCP, d.now) || (m.EvenPort && at.Port()%2 != 0) || at.Addr().Is6() != (i == 1) {
 		d.failf("relayed address %v is not to be had", at)
 	}
 	m.relayed[i] = at
@@ -179,7 +204,7 @@ func (d *driver) reserved(a *Allocation, m *modelAllocation) {
 	if ok {
 		at := m.relayed[index(m.IPv6)]
 		next := netip.AddrPortFrom(at.Addr(), at.Port()+1)
-		if d.model.taken(next, d.now) {
+		if d.model.taken(next, false, d.now) {
 			d.failf("reserved address %v is not to be had", next)
 		}
 		d.model.reservations[token] = modelReservation{m.Owner, next, d.now.add(ReservationHold)}
@@ -194,6 +219,19 @@ func (d *driver) advance() {
 }
 
 func (d *driver) expire() {
+	for _, d.table = range d.all {
+		d.expireTable()
+	}
+	for ft, m := range d.model.allocations {
+		for i, at := range m.relayed {
+			if at.IsValid() && m.expires[i].add(Tick) <= d.now {
+				d.failf("%v: family %d has not ended", ft, i)
+			}
+		}
+	}
+}
+
+func (d *driver) expireTable() {
 	d.log = append(d.log, fmt.Sprintf("%d expire", d.now))
 	next := d.table.Next()
 	d.table.Expire(d.now, func(a *Allocation, ipv4, ipv6 bool) {
@@ -214,22 +252,23 @@ func (d *driver) expire() {
 			delete(d.model.allocations, a.FiveTuple())
 		}
 	})
-	for ft, m := range d.model.allocations {
-		for i, at := range m.relayed {
-			if at.IsValid() && m.expires[i].add(Tick) <= d.now {
-				d.failf("%v: family %d has not ended", ft, i)
-			}
-		}
-	}
 	if next := d.table.Next(); next != 0 && next <= d.now {
 		d.failf("next is %d after Expire", next)
 	}
 }
 
 func (d *driver) delete(ft FiveTuple, a *Allocation) {
-	d.log = append(d.log, fmt.Sprintf("%d delete %v", d.now, ft))
+	undo := d.below(3) == 0
+	d.log = append(d.log, fmt.Sprintf("%d delete %v, undo %v", d.now, ft, undo))
 	id := a.ID()
-	d.table.Delete(a)
+	if token, ok := a.Token(); ok && undo {
+		delete(d.model.reservations, token)
+	}
+	if undo {
+		d.table.Undo(a)
+	} else {
+		d.table.Delete(a)
+	}
 	delete(d.model.allocations, ft)
 	if d.table.LookupID(id) != nil || d.table.Lookup(ft) != nil {
 		d.failf("deleted and found")
@@ -269,7 +308,7 @@ func (d *driver) rebind(a *Allocation, m *modelAllocation) {
 		want = ErrFamily
 	case m.UseReservation:
 		want = ErrReservation
-	case !d.model.hasPort(ipv6, m.EvenPort, pair, d.now):
+	case !d.model.hasPort(ipv6, m.TCP, m.EvenPort, pair, d.now):
 		want = ErrCapacity
 	}
 	err := d.table.Rebind(a, ipv6, d.now)
@@ -285,7 +324,7 @@ func (d *driver) rebind(a *Allocation, m *modelAllocation) {
 		return
 	}
 	m.relayed[index(ipv6)] = netip.AddrPort{}
-	d.model.refused[old] = d.now.add(PortRefusal)
+	d.model.refused[modelPort{old, m.TCP}] = d.now.add(PortRefusal)
 	delete(d.model.reservations, token)
 	d.adopt(a, m, index(ipv6))
 	if pair {

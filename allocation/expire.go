@@ -12,7 +12,8 @@ func (t *Table) Refresh(a *Allocation, ipv4, ipv6 bool, lifetime Duration, now T
 }
 
 // Drop gives up one family of a dual allocation with its port, permissions and channels (RFC 8656 §8.1); it does nothing
-// where Has is false. reason is 0, or at creation the code for FamilyError.
+// where Has is false. reason is 0, or at creation the code for FamilyError; the port was never used then, and need not
+// cool down.
 //
 // After the last family nothing is left to relay by, and the caller deletes the allocation. Where that is forgotten,
 // Expire ends it at the family's time.
@@ -24,14 +25,14 @@ func (t *Table) Drop(a *Allocation, ipv6 bool, reason uint16) {
 	if reason != 0 {
 		a.missing, a.missingCode = f, reason
 	}
-	t.dropFamily(a, f)
+	t.dropFamily(a, f, reason == 0)
 	if a.relayed[0].has || a.relayed[1].has {
 		t.wheel.clear(familyNode(a, f))
 	}
 }
 
-// dropFamily takes a family's state away, all but its timer.
-func (t *Table) dropFamily(a *Allocation, f family) {
+// dropFamily takes a family's state away, all but its timer. used says that its port may have been heard of.
+func (t *Table) dropFamily(a *Allocation, f family, used bool) {
 	r := &a.relayed[f.index()]
 	for r.channels.head != 0 {
 		t.removeChannel(r.channels.head)
@@ -40,25 +41,37 @@ func (t *Table) dropFamily(a *Allocation, f family) {
 		t.removePermission(r.permissions.head)
 	}
 	delete(t.byRelayed, r.place)
-	t.ports.release(r.place)
+	t.ports.release(r.place, used)
 	r.has = false
 	r.external, r.bound, r.place = endpoint{}, endpoint{}, place{}
 }
 
 // Delete ends an allocation: its ports go back to the pool, its user is charged no longer, and the slot is overwritten.
 // On one that has ended already it does nothing, as long as the slot is not in use again.
-func (t *Table) Delete(a *Allocation) {
+func (t *Table) Delete(a *Allocation) { t.remove(a, true) }
+
+// Undo is a Delete of an allocation that could not be served after all: no answer told of it and no socket was open. Its
+// ports, and the one it reserved, are free at once.
+func (t *Table) Undo(a *Allocation) {
+	if a.hasToken {
+		t.ports.cancel(a.token)
+	}
+	t.remove(a, false)
+}
+
+func (t *Table) remove(a *Allocation, used bool) {
 	if a.id == 0 {
 		return
 	}
 	n := a.ref()
 	for _, f := range [...]family{familyIPv4, familyIPv6} {
 		if a.has(f) {
-			t.dropFamily(a, f)
+			t.dropFamily(a, f, used)
 		}
 		t.wheel.clear(familyNode(a, f))
 	}
-	delete(t.byTuple, a.tuple)
+	t.dropNext(a)
+	t.dropTuple(a)
 	t.ledger.release(a.user, a.subject)
 	*a = Allocation{generation: a.generation + 1} // the key too
 	t.allocations.give(n)

@@ -10,22 +10,32 @@ import (
 // compare asks the table all that can be asked.
 func (d *driver) compare() {
 	d.t.Helper()
-	if err := d.table.Check(); err != nil {
-		d.failf("check: %v", err)
+	n := 0
+	for _, table := range d.all {
+		if err := table.Check(); err != nil {
+			d.failf("check: %v", err)
+		}
+		n += table.Len()
 	}
-	if d.table.Len() != len(d.model.allocations) || d.table.ledger.Total() != len(d.model.allocations) {
-		d.failf("%d allocations, %d in the ledger, want %d", d.table.Len(), d.table.ledger.Total(), len(d.model.allocations))
+	if n != len(d.model.allocations) || d.table.ledger.Total() != len(d.model.allocations) {
+		d.failf("%d allocations, %d in the ledger, want %d", n, d.table.ledger.Total(), len(d.model.allocations))
 	}
 	for ft, m := range d.model.allocations {
-		a := d.table.Lookup(ft)
-		if a == nil || a != d.table.LookupID(m.id) || a.FiveTuple() != ft || d.table.Subject(a) != m.Subject {
+		d.table = d.all[m.table]
+		a := d.table.LookupID(m.id)
+		if a == nil || a.FiveTuple() != ft || d.table.Subject(a) != m.Subject {
 			d.failf("%v: found %v", ft, a)
 		}
+		d.compareTuples(ft, a, m)
 		for i, at := range m.relayed {
 			if a.Has(i == 1) != at.IsValid() || a.Relayed(i == 1) != at {
 				d.failf("%v: relayed address %v, want %v", ft, a.Relayed(i == 1), at)
 			}
-			if at.IsValid() && (d.table.LookupRelayed(at) != a || !d.model.ports.Live(at) || !d.model.ports.Live(a.Bound(i == 1)) || a.Expires(i == 1) != m.expires[i]) {
+			live, found := d.model.ports.Live, d.table.LookupRelayed(at) == a
+			if m.TCP {
+				live, found = d.model.ports.LiveTCP, !found && a.TCP()
+			}
+			if at.IsValid() && (!found || !live(at) || !live(a.Bound(i == 1)) || a.Expires(i == 1) != m.expires[i]) {
 				d.failf("%v: relayed address %v is not live", ft, at)
 			}
 		}
@@ -36,6 +46,17 @@ func (d *driver) compare() {
 			}
 		}
 		d.compareChannels(a, m)
+	}
+}
+
+func (d *driver) compareTuples(ft FiveTuple, a *Allocation, m *modelAllocation) {
+	d.t.Helper()
+	if (d.table.Lookup(ft) == a) == m.detached && m.next != ft {
+		d.failf("%v: found or not, and detached: %v", ft, m.detached)
+	}
+	moving := m.next != (FiveTuple{})
+	if a.Moving() != moving || a.Next() != m.next || moving && d.table.Lookup(m.next) != a {
+		d.failf("%v: moving to %v, want %v", ft, a.Next(), m.next)
 	}
 }
 
@@ -65,16 +86,20 @@ func (d *driver) compareChannels(a *Allocation, m *modelAllocation) {
 
 // finish empties the table and looks for what was left behind.
 func (d *driver) finish() {
-	for a := range d.table.All() {
-		d.table.Delete(a)
+	next := Time(0)
+	for _, table := range d.all {
+		for a := range table.All() {
+			table.Delete(a)
+		}
+		next += table.Next()
 	}
 	clear(d.model.allocations)
 	d.compare()
 	p := d.table.ports
 	p.Expire(d.now)
 	p.Expire(d.now.add(PortCooldown + ReservationHold))
-	if p.InUse() != 0 || d.table.Next() != 0 || len(d.table.ledger.index) != 0 {
-		d.failf("left behind: %d ports, %d names, next %d", p.InUse(), len(d.table.ledger.index), d.table.Next())
+	if p.InUse() != 0 || p.InUseTCP() != 0 || next != 0 || len(d.table.ledger.index) != 0 {
+		d.failf("left behind: %d ports, %d names, next %d", p.InUse(), len(d.table.ledger.index), next)
 	}
 	for _, q := range p.pools {
 		if q.freeLen() != len(q.ports) {

@@ -11,12 +11,21 @@ type model struct {
 	ports        *Ports
 	allocations  map[FiveTuple]*modelAllocation
 	reservations map[[8]byte]modelReservation
-	refused      map[netip.AddrPort]Time // external address → when it is back
+	refused      map[modelPort]Time // → when it is back
+}
+
+// A modelPort is an external relayed address and which of the two number spaces its port is of.
+type modelPort struct {
+	at  netip.AddrPort
+	tcp bool
 }
 
 type modelAllocation struct {
 	Request
 	id          ID
+	table       int
+	next        FiveTuple // while moving
+	detached    bool
 	relayed     [2]netip.AddrPort // external; the zero AddrPort where it has none
 	expires     [2]Time
 	permissions map[netip.Addr]modelPermission
@@ -39,29 +48,47 @@ type modelReservation struct {
 	until Time
 }
 
+// find is the allocation that a 5-tuple leads to, and the one it is known by.
+func (m *model) find(ft FiveTuple) (FiveTuple, *modelAllocation) {
+	for key, a := range m.allocations {
+		if key == ft && !a.detached || a.next == ft && ft != (FiveTuple{}) {
+			return key, a
+		}
+	}
+	return ft, nil
+}
+
 // taken says whether nobody may be given the port.
-func (m *model) taken(at netip.AddrPort, now Time) bool {
+func (m *model) taken(at netip.AddrPort, tcp bool, now Time) bool {
 	for _, a := range m.allocations {
-		if slices.Contains(a.relayed[:], at) {
+		if a.TCP == tcp && slices.Contains(a.relayed[:], at) {
 			return true
 		}
 	}
 	for _, r := range m.reservations {
-		if r.at == at && now < r.until {
+		if r.at == at && !tcp && now < r.until {
 			return true
 		}
 	}
-	until, ok := m.refused[at]
+	until, ok := m.refused[modelPort{at, tcp}]
 	return ok && now < until
 }
 
+func (m *model) leads(ft FiveTuple) bool {
+	_, a := m.find(ft)
+	return a != nil
+}
+
 // hasPort says whether a port is to be had: an even one, or an even one and the next.
-func (m *model) hasPort(ipv6, even, pair bool, now Time) bool {
+func (m *model) hasPort(ipv6, tcp, even, pair bool, now Time) bool {
 	for _, q := range m.ports.pools {
+		if q.tcp {
+			continue // the same numbers as its twin
+		}
 		for n := int(q.min); n <= int(q.max) && q.address.External.Is6() == ipv6; n++ {
 			at := netip.AddrPortFrom(q.address.External, uint16(n))
 			next := netip.AddrPortFrom(q.address.External, uint16(n+1))
-			if m.taken(at, now) || (even || pair) && n%2 != 0 || pair && (n == int(q.max) || m.taken(next, now)) {
+			if m.taken(at, tcp, now) || (even || pair) && n%2 != 0 || pair && (n == int(q.max) || m.taken(next, tcp, now)) {
 				continue
 			}
 			return true
@@ -79,7 +106,7 @@ func (m *model) create(ft FiveTuple, r *Request, total int, now Time) (missing [
 		}
 	}
 	switch held, ok := m.reservations[r.Reservation]; {
-	case m.allocations[ft] != nil:
+	case m.leads(ft):
 		return missing, ErrInUse
 	case r.MaxPerUser > 0 && charged >= r.MaxPerUser:
 		return missing, ErrQuota
@@ -99,7 +126,7 @@ func (m *model) create(ft FiveTuple, r *Request, total int, now Time) (missing [
 		case !want:
 		case !m.ports.Serves(i == 1):
 			errs, missing[i] = append(errs, ErrFamily), true
-		case !m.hasPort(i == 1, r.EvenPort, r.ReserveNext && wanted[0] != wanted[1], now):
+		case !m.hasPort(i == 1, r.TCP, r.EvenPort, r.ReserveNext && wanted[0] != wanted[1], now):
 			errs, missing[i] = append(errs, ErrCapacity), true
 		}
 	}

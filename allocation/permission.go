@@ -97,7 +97,8 @@ func (t *Table) Permitted(a *Allocation, peer netip.Addr, now Time) (ok, restric
 	if !a.lives(f, now) {
 		return false, false
 	}
-	n := t.permissionByPeer[peerKey{endpointOf(peer, 0), a.ref()}]
+	k := peerKey{endpointOf(peer, 0), a.ref()}
+	n := t.permissionFor(a, &k)
 	if n == 0 {
 		return false, false
 	}

@@ -1,13 +1,15 @@
 package allocation
 
-// A pool is the ports of one relay address. What UDP allocations use of them is here; TCP relayed addresses (RFC 6062)
-// have port numbers of their own kind and would have a pool of their own.
+// A pool is the ports of one relay address and transport: UDP and TCP ports are separate number spaces.
 type pool struct {
 	// Immutable after newPool.
 	address  RelayAddress
 	number   uint16 // index in Ports
 	family   family
+	tcp      bool // ports of TCP allocations (RFC 6062)
 	min, max uint16
+
+	twin *pool // of a UDP pool: the same address's TCP ports, nil without; set by ServeTCP
 
 	// Read by everyone, written under Ports.mu.
 	live atomicBitmap
@@ -158,8 +160,8 @@ func (q *pool) reserve(number uint16) {
 // unreserve frees the port of a reservation that nobody took. It need not cool, since it was never used.
 func (q *pool) unreserve(number uint16) { q.setFree(number) }
 
-// release takes a port back from its allocation.
-func (q *pool) release(number uint16) {
+// release takes a port back from its allocation. One that nobody has heard of need not cool.
+func (q *pool) release(number uint16, used bool) {
 	t := q.at(number)
 	if t.state != portHeld {
 		panic("allocation: a port is released that no allocation holds")
@@ -169,6 +171,10 @@ func (q *pool) release(number uint16) {
 	if t.refuse {
 		*t = port{state: portRefused}
 		q.push(&q.refused, number)
+		return
+	}
+	if !used {
+		q.setFree(number)
 		return
 	}
 	*t = port{state: portCooling}

@@ -37,7 +37,10 @@ type Ports struct {
 // A place is a relayed transport address by the number of its relay address and its port.
 type place struct{ pool, port uint16 }
 
-// NewPorts makes a pool of the ports min to max, both included, of every address. An address is external or bound for
+// maxAddresses leaves a place's 16 bits room for two pools of each address.
+const maxAddresses = 1 << 15
+
+// NewPorts makes a pool of the UDP ports min to max, both included, of every address. An address is external or bound for
 // one entry only, since peers must be able to tell allocations apart by it (RFC 8656 §6).
 func NewPorts(addresses []RelayAddress, min, max uint16) (*Ports, error) {
 	if min == 0 || min > max {
@@ -46,8 +49,8 @@ func NewPorts(addresses []RelayAddress, min, max uint16) (*Ports, error) {
 	if len(addresses) == 0 {
 		return nil, errors.New("no relay address")
 	}
-	if len(addresses) > 1<<16 {
-		return nil, errors.New("more than 65,536 relay addresses")
+	if len(addresses) > maxAddresses {
+		return nil, errors.New("more than 32,768 relay addresses")
 	}
 	p := &Ports{byAddr: make(map[netip.Addr]*pool), entropy: newEntropy()}
 	p.reservations.byToken = make(map[[8]byte]reservation)
@@ -68,6 +71,16 @@ func NewPorts(addresses []RelayAddress, min, max uint16) (*Ports, error) {
 		p.maximum += len(q.ports)
 	}
 	return p, nil
+}
+
+// ServeTCP adds the TCP ports of every address, of the same numbers, for TCP allocations. It is called once at most, and
+// before the first table is made.
+func (p *Ports) ServeTCP() {
+	for _, q := range p.pools {
+		q.twin = newPool(q.address, uint16(len(p.pools)), q.min, q.max)
+		q.twin.tcp = true
+		p.pools = append(p.pools, q.twin)
+	}
 }
 
 // admit says what is wrong with an address, given those already in the pool.
@@ -94,15 +107,21 @@ func (p *Ports) admit(a RelayAddress) error {
 	return nil
 }
 
-// Live says whether a is the external or the bound relayed address of a live allocation. It takes no lock: the peer
+// Live says whether a is the external or the bound relayed address of a live UDP allocation. It takes no lock: the peer
 // policy asks for every packet. IPv4 addresses mapped into IPv6 are not recognised: unmap them first.
 func (p *Ports) Live(a netip.AddrPort) bool {
 	q := p.byAddr[a.Addr()]
 	return q != nil && q.live.has(a.Port())
 }
 
+// LiveTCP is Live for TCP allocations.
+func (p *Ports) LiveTCP(a netip.AddrPort) bool {
+	q := p.byAddr[a.Addr()]
+	return q != nil && q.twin != nil && q.twin.live.has(a.Port())
+}
+
 // Bound translates an external relayed address to the one its socket binds, whether or not the port is in use; a bound
-// one is returned as it is. False: not an address and port of this pool. It takes no lock.
+// one is returned as it is. UDP and TCP ports have the same numbers. False: not an address and port of this pool. It takes no lock.
 func (p *Ports) Bound(a netip.AddrPort) (netip.AddrPort, bool) {
 	q := p.byAddr[a.Addr()]
 	if q == nil || !q.spans(a.Port()) {
@@ -114,16 +133,36 @@ func (p *Ports) Bound(a netip.AddrPort) (netip.AddrPort, bool) {
 // Serves says whether there is a relay address of the family.
 func (p *Ports) Serves(ipv6 bool) bool { return p.serves[index(ipv6)] }
 
-// Size is how many ports there are, over all relay addresses.
+// Size is how many UDP ports there are, over all relay addresses.
 func (p *Ports) Size() int { return p.maximum }
 
-// InUse is how many ports allocations and reservations hold.
+// SizeTCP is how many TCP ports there are: none without ServeTCP.
+func (p *Ports) SizeTCP() int {
+	if p.pools[0].twin == nil {
+		return 0
+	}
+	return p.maximum
+}
+
+// InUse is how many UDP ports allocations and reservations hold.
 func (p *Ports) InUse() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := len(p.reservations.byToken)
+	return len(p.reservations.byToken) + p.heldLocked(false)
+}
+
+// InUseTCP is how many TCP ports allocations hold.
+func (p *Ports) InUseTCP() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.heldLocked(true)
+}
+
+func (p *Ports) heldLocked(tcp bool) (n int) {
 	for _, q := range p.pools {
-		n += q.held
+		if q.tcp == tcp {
+			n += q.held
+		}
 	}
 	return n
 }
@@ -146,6 +185,7 @@ func (p *Ports) expireLocked(now Time) {
 // A need is what a port must be like.
 type need struct {
 	family family
+	tcp    bool
 	prefer netip.Addr // an address of the family to take it from if possible, external or bound
 	even   bool
 	pair   bool // even, and the next port is to be had too
@@ -156,12 +196,15 @@ type need struct {
 func (p *Ports) chooseLocked(n need) (place, bool) {
 	c := p.candidates[:0]
 	for _, q := range p.pools {
-		if q.family == n.family {
+		if q.family == n.family && q.tcp == n.tcp {
 			c = append(c, q)
 		}
 	}
 	p.candidates = c
 	preferred := p.byAddr[n.prefer]
+	if preferred != nil && n.tcp {
+		preferred = preferred.twin
+	}
 	slices.SortStableFunc(c, func(a, b *pool) int {
 		if (a == preferred) != (b == preferred) {
 			if a == preferred {
@@ -185,17 +228,17 @@ func (p *Ports) chooseLocked(n need) (place, bool) {
 // hasLocked says whether chooseLocked would find a port, for a need without pair.
 func (p *Ports) hasLocked(n need) bool {
 	for _, q := range p.pools {
-		if q.family == n.family && q.has(n) {
+		if q.family == n.family && q.tcp == n.tcp && q.has(n) {
 			return true
 		}
 	}
 	return false
 }
 
-// release takes back the port of an allocation. Its cool-down begins when the pool is next told the time, so that it is
-// never cut short.
-func (p *Ports) release(at place) {
+// release takes back the port of an allocation. If it was used it cools down; that begins when the pool is next told the
+// time, so that it is never cut short.
+func (p *Ports) release(at place, used bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.pools[at.pool].release(at.port)
+	p.pools[at.pool].release(at.port, used)
 }

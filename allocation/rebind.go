@@ -36,7 +36,7 @@ func (p *Ports) retake(old place, even bool, token [8]byte, owner [16]byte, now 
 	q.at(old.port).refuse = true
 	r, pair := p.reservations.byToken[token]
 	pair = pair && r.at == (place{old.pool, old.port + 1})
-	at, ok := p.chooseLocked(need{family: q.family, prefer: q.address.External, even: even, pair: pair})
+	at, ok := p.chooseLocked(need{family: q.family, tcp: q.tcp, prefer: q.address.External, even: even, pair: pair})
 	if !ok {
 		return old, ErrCapacity
 	}
@@ -44,7 +44,7 @@ func (p *Ports) retake(old place, even bool, token [8]byte, owner [16]byte, now 
 		p.cancelLocked(token)
 		p.reserveAsLocked(token, at, owner, now)
 	}
-	q.release(old.port)
+	q.release(old.port, false)
 	return at, nil
 }
 

@@ -47,6 +47,15 @@ func (p *Ports) claimLocked(token [8]byte, owner [16]byte, now Time) (place, err
 	return r.at, nil
 }
 
+// cancel frees the port that token reserves, if it still does.
+func (p *Ports) cancel(token [8]byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := p.reservations.byToken[token]; ok {
+		p.cancelLocked(token)
+	}
+}
+
 // cancelLocked frees the port that token reserves.
 func (p *Ports) cancelLocked(token [8]byte) {
 	r := p.reservations.byToken[token]

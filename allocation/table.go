@@ -39,8 +39,8 @@ type Table struct {
 	wheel       wheel
 
 	// Indexes, owned by the worker. Neither keys nor values have pointers.
-	byTuple          map[tupleKey]ref // of allocations
-	byRelayed        map[place]ref    // of allocations
+	byTuple          tupleIndex
+	byRelayed        map[place]ref // of allocations
 	permissionByPeer map[peerKey]ref
 	channelByPeer    map[peerKey]ref
 	channelByNumber  map[channelKey]ref
@@ -60,7 +60,7 @@ func NewTable(c Config) *Table {
 		maxChannels:      c.MaxChannels,
 		ports:            c.Ports,
 		ledger:           c.Ledger,
-		byTuple:          make(map[tupleKey]ref),
+		byTuple:          newTupleIndex(),
 		byRelayed:        make(map[place]ref),
 		permissionByPeer: make(map[peerKey]ref),
 		channelByPeer:    make(map[peerKey]ref),
@@ -79,7 +79,7 @@ func NewTable(c Config) *Table {
 // Lookup finds the allocation of a 5-tuple, nil if there is none. It knows no time: an allocation that has expired is
 // found until Expire has told so.
 func (t *Table) Lookup(ft FiveTuple) *Allocation {
-	return t.allocation(t.byTuple[ft.key()])
+	return t.allocation(t.byTuple.find(ft))
 }
 
 // LookupID finds an allocation that is still the one that had the ID, nil otherwise.
@@ -94,7 +94,7 @@ func (t *Table) LookupID(id ID) *Allocation {
 	return nil
 }
 
-// LookupRelayed finds the allocation that has the relayed transport address, external or bound; nil if none of this table
+// LookupRelayed finds the UDP allocation that has the relayed transport address, external or bound; nil if none of this table
 // has. A family that was dropped is not found.
 func (t *Table) LookupRelayed(external netip.AddrPort) *Allocation {
 	q := t.ports.byAddr[external.Addr()]
@@ -110,6 +110,9 @@ func (t *Table) allocation(r ref) *Allocation {
 	}
 	return t.allocations.at(r)
 }
+
+// Worker is Config.Worker.
+func (t *Table) Worker() int { return t.worker }
 
 // Len is how many allocations there are; a dual allocation is one.
 func (t *Table) Len() int { return t.allocations.len() }

@@ -41,7 +41,7 @@ func (p *Ports) takeOneLocked(r *Request, f family, now Time) (t taken, err erro
 	if !p.serves[f.index()] {
 		return t, ErrFamily
 	}
-	at, ok := p.chooseLocked(need{family: f, prefer: r.Prefer, even: r.EvenPort || r.ReserveNext, pair: r.ReserveNext})
+	at, ok := p.chooseLocked(need{family: f, tcp: r.TCP, prefer: r.Prefer, even: r.EvenPort || r.ReserveNext, pair: r.ReserveNext})
 	if !ok {
 		return t, ErrCapacity
 	}
@@ -86,7 +86,7 @@ func (p *Ports) takeBothLocked(r *Request) (t taken, err error) {
 
 // need is what the request wants of the family's port when it asks for two families.
 func (r *Request) need(index int) need {
-	return need{family: family(index + 1), prefer: r.Prefer, even: r.EvenPort}
+	return need{family: family(index + 1), tcp: r.TCP, prefer: r.Prefer, even: r.EvenPort}
 }
 
 func (t *taken) put(f family, at place) { t.at[f.index()], t.has[f.index()] = at, true }

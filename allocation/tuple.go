@@ -2,14 +2,35 @@ package allocation
 
 import "net/netip"
 
-// A Transport is the protocol between client and server, by its number in the IP header.
+// A Transport is the protocol between client and server, by its number in the IP header. The high bit, which no
+// protocol that carries clients has, stands for TLS or DTLS above it.
 type Transport uint8
 
-// Transports between client and server. 5-tuples of different listeners never collide, since the server's address differs.
+// Transports between client and server. 5-tuples of different listeners never collide, since the server's address or
+// the transport differs.
 const (
-	UDP Transport = 17
-	TCP Transport = 6
+	UDP  Transport = 17
+	TCP  Transport = 6
+	TLS  Transport = secured | TCP // RFC 8656 §3.1
+	DTLS Transport = secured | UDP // RFC 7350 §4.6
+
+	secured Transport = 0x80
 )
+
+// String is the transport's name in logs, metrics and configuration: udp, tcp, tls or dtls.
+func (t Transport) String() string {
+	switch t {
+	case UDP:
+		return "udp"
+	case TCP:
+		return "tcp"
+	case TLS:
+		return "tls"
+	case DTLS:
+		return "dtls"
+	}
+	return "unknown"
+}
 
 // A FiveTuple is the client's address, the server's and the transport between them (RFC 8656 §2). Zones of link-local
 // addresses do not count.

@@ -3,8 +3,10 @@
 // An [Issuer] makes time-limited credentials out of the secrets of a [Keyring];
 // a [Verifier] recognises them without a look-up, since the password can be
 // computed from the username and the secret alone. Static users may stand
-// beside the keyring. [Nonces] are the stateless nonces of the long-term
-// credential mechanism (RFC 8489 §9.2).
+// beside the keyring, and the holders of access tokens that an authorization
+// server made (RFC 7635, [ThirdParty]). [Nonces] are the stateless nonces of the
+// long-term credential mechanism (RFC 8489 §9.2), [Tickets] those of mobility
+// (RFC 8016).
 //
 // A username is
 //

@@ -37,7 +37,7 @@ func FuzzUsername(f *testing.F) {
 	var warm, cold VerifierState
 	f.Fuzz(func(t *testing.T, username []byte) {
 		given := bytes.Clone(username)
-		name := string(trimNUL(username))
+		name := string(TrimNUL(username))
 		m := signed(name, testRealm, thirdParty(secret, name), MD5)
 		got, err := v.Verify(&warm, m, username, MD5, testNow)
 		if !bytes.Equal(given, username) {

@@ -63,5 +63,28 @@ func (n Nonces) Format(f fmt.State, _ rune) { put(f, fmt.Sprintf("{%s %v}", n.co
 // Format prints nothing of a state: it holds the key of the nonces.
 func (s *NonceState) Format(f fmt.State, _ rune) { put(f, "{"+redacted+"}") }
 
+// Format prints the id of a key.
+func (k TokenKey) Format(f fmt.State, _ rune) { put(f, "{"+k.ID+" "+redacted+"}") }
+
+// LogValue is what slog shows of a key: its id.
+func (k TokenKey) LogValue() slog.Value { return slog.StringValue(k.ID) }
+
+// Format prints the kid of a token.
+func (a AccessToken) Format(f fmt.State, _ rune) { put(f, "{"+a.ID+" "+redacted+"}") }
+
+// LogValue is what slog shows of a token: its kid.
+func (a AccessToken) LogValue() slog.Value { return slog.StringValue(a.ID) }
+
+// Format prints the server's name and how many keys there are.
+func (t ThirdParty) Format(f fmt.State, _ rune) {
+	put(f, fmt.Sprintf("{%s, %d keys}", t.name, len(t.keys)))
+}
+
+// Format prints nothing of tickets but that they are some: all they hold are keys.
+func (t Tickets) Format(f fmt.State, _ rune) { put(f, "{"+redacted+"}") }
+
+// Format prints nothing of a state: it holds the key of the tickets.
+func (s *TicketState) Format(f fmt.State, _ rune) { put(f, "{"+redacted+"}") }
+
 // put writes to fmt's own buffer, which cannot fail.
 func put(w io.Writer, text string) { _, _ = io.WriteString(w, text) }

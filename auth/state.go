@@ -26,6 +26,7 @@ type VerifierState struct {
 	key      []byte // long-term key of the present request
 	text     []byte // username:realm:password
 	sum      [sha256.Size]byte
+	token    [maxToken]byte // what an access token is decrypted into
 }
 
 // A keyed holds the HMAC states of one key of the ring.

@@ -84,8 +84,10 @@ func (u *users) named(name []byte) *user { return u.byName[string(name)] }
 
 // Anonymity says whether the username-anonymity bit of nonces may be set (RFC
 // 8489 §9.2.1): a client that sees it must send USERHASH, so every user has to
-// be found by hash, which no derived credential can.
-func (v *Verifier) Anonymity() bool { return len(v.users.all) > 0 && v.keyring == nil }
+// be found by hash, which no derived credential and no kid can.
+func (v *Verifier) Anonymity() bool {
+	return len(v.users.all) > 0 && v.keyring == nil && v.thirdParty == nil
+}
 
 // Username finds the static user with this USERHASH (RFC 8489 §14.4). All users
 // are compared, each in constant time, so that the answer's delay tells nothing

@@ -91,7 +91,8 @@ func parseFraction(b []byte) (nanoseconds int64, n int) {
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// trimNUL removes trailing NULs (RFC 8489 §9.2.2). Quotes, which the same
-// sentence removes, are left in place: clients hash the username as they send
-// it, and no name of ours contains one.
-func trimNUL(username []byte) []byte { return bytes.TrimRight(username, "\x00") }
+// TrimNUL removes trailing NULs (RFC 8489 §9.2.2): what is left names the user,
+// and is what [Verifier.Verify] goes by. The result is a view of username. Quotes,
+// which the same sentence removes, are left in place: clients hash the username as
+// they send it, and no name of ours contains one.
+func TrimNUL(username []byte) []byte { return bytes.TrimRight(username, "\x00") }

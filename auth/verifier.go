@@ -26,6 +26,8 @@ type VerifierConfig struct {
 	// derived credential, that is begin with a number that ends the name or
 	// stands before a colon: "1700000000" and "12:bob" are refused.
 	Users map[string]string
+	// ThirdParty admits the holders of access tokens (RFC 7635). If nil, there are none.
+	ThirdParty *ThirdParty
 	// MaxTTL refuses derived credentials that expire later than now+MaxTTL. If
 	// zero, no limit.
 	MaxTTL time.Duration
@@ -45,11 +47,12 @@ type VerifierConfig struct {
 // and the time of issue. Otherwise the suffix is a part of the subject, and every
 // secret of the keyring is tried, at most [MaxKeys].
 type Verifier struct {
-	realm   string
-	keyring *Keyring
-	users   users
-	maxTTL  time.Duration
-	revoked func(subject, username []byte, issued, expires time.Time) bool
+	realm      string
+	keyring    *Keyring
+	users      users
+	thirdParty *ThirdParty
+	maxTTL     time.Duration
+	revoked    func(subject, username []byte, issued, expires time.Time) bool
 }
 
 // Verified is the outcome of a verification. Its slices are valid until the next
@@ -62,8 +65,13 @@ type Verified struct {
 	// and for static users.
 	Issued, Expires time.Time
 	// Charged says that the credential counts against the quota per user: it is
-	// derived and names a subject.
+	// derived and names a subject, or is an access token's.
 	Charged bool
+	// ThirdParty says that it is an access token's (RFC 7635): what it is used for
+	// may not outlive Expires. Holder then tells clients apart, who share one
+	// USERNAME: a hash of the mac_key.
+	ThirdParty bool
+	Holder     [16]byte
 }
 
 // NewVerifier checks c and derives the keys of the static users; passwords are
@@ -81,13 +89,18 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 		return nil, err
 	}
 	return &Verifier{
-		realm:   c.Realm,
-		keyring: c.Keyring,
-		users:   users,
-		maxTTL:  c.MaxTTL,
-		revoked: c.Revoked,
+		realm:      c.Realm,
+		keyring:    c.Keyring,
+		users:      users,
+		thirdParty: c.ThirdParty,
+		maxTTL:     c.MaxTTL,
+		revoked:    c.Revoked,
 	}, nil
 }
+
+// ServerName is the value of THIRD-PARTY-AUTHORIZATION (RFC 7635 §6.1); "" where no
+// access tokens are admitted.
+func (v *Verifier) ServerName() string { return v.thirdParty.ServerName() }
 
 // checkRealm says what is wrong with a realm (RFC 8489 §14.9). A backslash would
 // begin a quoted-pair, which clients unquote or do not.
@@ -106,6 +119,11 @@ func checkRealm(realm string) error {
 	return nil
 }
 
+// Revoked asks VerifierConfig.Revoked, for what was verified some time ago.
+func (v *Verifier) Revoked(subject, username []byte, issued, expires time.Time) bool {
+	return v.revoked != nil && v.revoked(subject, username, issued, expires)
+}
+
 // Verify finds the key of username that m was signed with. The username is that
 // of the USERNAME attribute, or what [Verifier.Username] found for a USERHASH; a
 // is the algorithm the request was made with, [MD5] where it names none (RFC
@@ -118,7 +136,7 @@ func (v *Verifier) Verify(st *VerifierState, m Signed, username []byte, a Algori
 	if a != MD5 && a != SHA256 {
 		return Verified{}, fmt.Errorf("%w: unknown %v", ErrIntegrity, a)
 	}
-	username = trimNUL(username)
+	username = TrimNUL(username)
 	if len(username) == 0 || len(username) > maxParsed {
 		return Verified{}, ErrUsername
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 
 	"turnout/allocation"
@@ -13,22 +14,33 @@ import (
 // files": one error must not end a listener.
 const acceptPause = 100 * time.Millisecond
 
-func (s *Server) listenTCP(addr netip.AddrPort) (netip.AddrPort, error) {
-	l, err := s.network.ListenTCP(addr)
-	if err != nil {
-		return addr, err
+// A streamListener accepts the connections of clients, of one transport.
+type streamListener struct {
+	net.Listener
+	transport allocation.Transport
+}
+
+func (s *Server) listenStream(c Config, l Listener) (addr netip.AddrPort, err error) {
+	var opened net.Listener
+	if c.ListenStream != nil {
+		opened, err = c.ListenStream(c.Network, l)
+	} else {
+		opened, err = c.Network.ListenTCP(l.Addr)
 	}
-	s.streams = append(s.streams, l)
-	return addrPort(l.Addr()), nil
+	if err != nil {
+		return l.Addr, err
+	}
+	s.streams = append(s.streams, streamListener{opened, l.Transport})
+	return addrPort(opened.Addr()), nil
 }
 
 // runAccept takes clients' connections until the listener is closed.
-func (s *Server) runAccept(l net.Listener) {
+func (s *Server) runAccept(l streamListener) {
 	for {
 		conn, err := l.Accept()
 		switch {
 		case err == nil:
-			s.serveStream(conn)
+			s.serveStream(conn, l.transport)
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
@@ -44,10 +56,10 @@ func (s *Server) runAccept(l net.Listener) {
 
 // serveStream gives a connection to a worker, one after the other, and starts
 // its two goroutines.
-func (s *Server) serveStream(conn net.Conn) {
+func (s *Server) serveStream(conn net.Conn, transport allocation.Transport) {
 	w := s.workers[s.next.Add(1)%uint64(len(s.workers))]
 	st := newStream(conn, allocation.FiveTuple{
-		Client: addrPort(conn.RemoteAddr()), Server: addrPort(conn.LocalAddr()), Transport: allocation.TCP,
+		Client: addrPort(conn.RemoteAddr()), Server: addrPort(conn.LocalAddr()), Transport: transport,
 	}, w)
 	s.mu.Lock()
 	if s.conns == nil { // closing
@@ -68,23 +80,26 @@ func (s *Server) serveStream(conn net.Conn) {
 	})
 }
 
-// closeStreams closes the listeners and every connection.
+// closeStreams closes every connection and then the listeners, whose sockets
+// carry the goodbye of DTLS. TLS may wait for room to say its own.
 func (s *Server) closeStreams() {
-	for _, l := range s.streams {
-		l.Close()
-	}
 	s.mu.Lock()
 	conns := s.conns
 	s.conns = nil
-	for st := range conns {
-		st.conn.Close()
-	}
 	s.mu.Unlock()
+	var closing sync.WaitGroup
+	for st := range conns {
+		closing.Go(func() { st.conn.Close() })
+	}
+	closing.Wait()
+	for _, l := range s.streams {
+		l.Close()
+	}
 }
 
-// addrPort is the address of a TCP connection, IPv4 never mapped into IPv6.
+// addrPort is the address of a connection, IPv4 never mapped into IPv6.
 func addrPort(a net.Addr) netip.AddrPort {
-	t, ok := a.(*net.TCPAddr)
+	t, ok := a.(interface{ AddrPort() netip.AddrPort })
 	if !ok {
 		return netip.AddrPort{}
 	}

@@ -13,7 +13,7 @@ import (
 var notAttributes = map[string]bool{
 	"auth": true, "class": true, "tid": true, "user": true, "password": true, "realm": true,
 	"nonce": true, "userhash": true, "omit": true, "algorithm": true, "algorithms": true,
-	"integrity": true, "fingerprint": true, "tos": true,
+	"integrity": true, "fingerprint": true, "tos": true, "to": true,
 }
 
 // attributes adds those that a line names, in its order.
@@ -54,6 +54,12 @@ func (a *actor) attribute(b *stun.Builder, key, v string) {
 			a.fatalf("token: %v", err)
 		}
 		b.Add(stun.AttrReservationToken, token)
+	case "token-of": // another client's access token
+		b.Add(stun.AttrAccessToken, a.script.actor(v).token)
+	case "mobility":
+		b.Add(stun.AttrMobilityTicket, nil)
+	case "ticket":
+		b.AddString(stun.AttrMobilityTicket, a.script.expand(v))
 	case "dont-fragment":
 		b.Add(stun.AttrDontFragment, nil)
 	case "peer":
@@ -64,6 +70,14 @@ func (a *actor) attribute(b *stun.Builder, key, v string) {
 		b.Add(stun.AttributeType(number()), []byte("what?"))
 	case "attribute":
 		a.rawAttribute(b, v)
+	case "change":
+		b.AddChangeRequest(strings.Contains(v, "ip"), strings.Contains(v, "port"))
+	case "response-port":
+		b.AddResponsePort(uint16(number()))
+	case "padding":
+		b.Add(stun.AttrPadding, make([]byte, number()))
+	case "connection":
+		b.AddUint32(stun.AttrConnectionID, uint32(number()))
 	case "software":
 		b.AddString(stun.AttrSoftware, v)
 	default:
@@ -123,7 +137,7 @@ func (a *actor) channel(l line) {
 		a.fatalf("%v", err)
 	}
 	data := l.words[1]
-	length, padded := len(data), a.stream != nil
+	length, padded := len(data), a.stream != nil && !a.records()
 	for k, v := range l.values {
 		switch k {
 		case "length":

@@ -15,6 +15,7 @@ import (
 var verbs = map[string]stun.Method{
 	"binding": stun.MethodBinding, "allocate": stun.MethodAllocate, "refresh": stun.MethodRefresh,
 	"permission": stun.MethodCreatePermission, "bind": stun.MethodChannelBind,
+	"tcp-connect": stun.MethodConnect, "connection-bind": stun.MethodConnectionBind,
 }
 
 // request sends a request, after a challenge if the client has none yet.
@@ -45,6 +46,9 @@ func (a *actor) request(l line) {
 	}
 	a.attributes(&b, l)
 	if authenticated {
+		if a.token != nil && (m == stun.MethodAllocate || m == stun.MethodRefresh) && !strings.Contains(l.values["omit"], "access-token") {
+			b.Add(stun.AttrAccessToken, a.token) // RFC 7635 §9: in these only
+		}
 		a.sign(&b, l)
 	}
 	for i, k := range l.keys {
@@ -79,7 +83,11 @@ func (a *actor) send(message []byte, l line) {
 		}
 		message[len(message)-1] ^= 1
 	}
-	a.write(message, a.server())
+	to := a.server()
+	if v, ok := l.values["to"]; ok {
+		to = a.script.address(v)
+	}
+	a.write(message, to)
 }
 
 // getChallenge learns realm and nonce as a client does, by a request without credentials.
@@ -156,8 +164,16 @@ func (a *actor) sign(b *stun.Builder, l line) {
 		unless("algorithms", func() { b.Add(stun.AttrPasswordAlgorithms, a.listed(or("algorithms", "echo"))) })
 		unless("algorithm", func() { b.AddPasswordAlgorithm(wire) })
 	}
-	key := auth.DeriveKey(nil, algorithm, user, realm, password)
+	key := a.key(algorithm, user, realm, password)
 	unless("integrity", func() { addIntegrity(b, or("integrity", integrity), key) })
+}
+
+// key is what the client signs with.
+func (a *actor) key(algorithm auth.Algorithm, user, realm, password string) []byte {
+	if a.macKey != nil {
+		return a.macKey // RFC 7635 §5
+	}
+	return auth.DeriveKey(nil, algorithm, user, realm, password)
 }
 
 // usedNonce is the nonce a request carries: the client's own, "forged", that of

@@ -23,18 +23,22 @@ import (
 )
 
 // An actor is a client or a peer of a script. Its name says what it is: "peer…"
-// is a peer, else a client; a name with "tcp" connects by TCP, one with "6" uses IPv6.
+// is a peer, else a client; a name with "tcp", "tls" or "dtls" connects by that, one with
+// "6" uses IPv6.
 type actor struct {
-	script *script
-	name   string
-	addr   netip.AddrPort
-	packet *netio.MemoryPacketConn
-	stream net.Conn
+	script   *script
+	name     string
+	addr     netip.AddrPort
+	packet   *netio.MemoryPacketConn
+	stream   net.Conn
+	listener net.Listener // a peer's with TCP
+	former   []net.Conn   // likewise, guarded by mu: connections before the last
 
 	mu      sync.Mutex
 	inbox   []arrival // what was not expected yet
 	closed  bool
 	paused  bool
+	data    []byte    // of a data connection, not expected yet
 	reading sync.Cond // on mu: paused has changed
 
 	held    []byte // a stream's, to be written by "release"
@@ -46,6 +50,7 @@ type actor struct {
 	realm          string
 	nonce          []byte
 	challenge      []byte // PASSWORD-ALGORITHMS of the last challenge
+	token, macKey  []byte // of an access token, in place of a password
 }
 
 // An arrival is what an actor received.
@@ -68,39 +73,61 @@ func newActor(s *script, name string, index int) *actor {
 	if at, ok := s.places[name]; ok {
 		a.addr = at
 	}
+	if a.isPeer() && strings.Contains(name, "tcp") {
+		a.listenTCP()
+		return a
+	}
 	var err error
-	if strings.Contains(name, "tcp") {
-		a.stream, err = s.network.DialTCP(context.Background(), a.addr, a.server())
-	} else {
+	switch a.transport() {
+	case allocation.UDP:
 		a.packet, err = s.network.ListenPacket(a.addr)
+	case allocation.TCP:
+		a.stream, err = s.network.DialTCP(context.Background(), a.addr, a.server())
+	default:
+		a.stream, err = a.dialSecurely()
 	}
 	if err != nil {
 		s.fatalf("%s: %v", name, err)
 	}
-	if a.stream != nil {
-		go a.readStream()
-	} else {
+	switch {
+	case a.packet != nil:
 		go a.readPackets()
+	case a.records():
+		go a.readRecords()
+	default:
+		go a.readStream()
 	}
 	return a
 }
 
 func (a *actor) isPeer() bool { return strings.HasPrefix(a.name, "peer") }
 
-func (a *actor) server() netip.AddrPort {
-	if a.addr.Addr().Is4() {
-		return netip.MustParseAddrPort(serverIPv4 + ":3478")
+func (a *actor) transport() allocation.Transport {
+	for _, t := range []allocation.Transport{allocation.DTLS, allocation.TLS, allocation.TCP} {
+		if strings.Contains(a.name, t.String()) {
+			return t
+		}
 	}
-	return netip.MustParseAddrPort("[" + serverIPv6 + "]:3478")
+	return allocation.UDP
+}
+
+// records says that the actor's messages are records, as DTLS has them.
+func (a *actor) records() bool { return a.transport() == allocation.DTLS }
+
+func (a *actor) server() netip.AddrPort {
+	port := uint16(3478)
+	if t := a.transport(); t == allocation.TLS || t == allocation.DTLS {
+		port = 5349
+	}
+	if a.addr.Addr().Is4() {
+		return netip.AddrPortFrom(netip.MustParseAddr(serverIPv4), port)
+	}
+	return netip.AddrPortFrom(netip.MustParseAddr(serverIPv6), port)
 }
 
 // tuple is what the server knows the client by.
 func (a *actor) tuple() allocation.FiveTuple {
-	ft := allocation.FiveTuple{Client: a.addr, Server: a.server(), Transport: allocation.UDP}
-	if a.stream != nil {
-		ft.Transport = allocation.TCP
-	}
-	return ft
+	return allocation.FiveTuple{Client: a.addr, Server: a.server(), Transport: a.transport()}
 }
 
 func (a *actor) readPackets() {
@@ -128,6 +155,10 @@ func (a *actor) readStream() {
 			break
 		}
 		a.arrived(arrival{bytes: frame, from: a.server()})
+		if isBound(frame) {
+			a.readData()
+			return
+		}
 	}
 	a.mu.Lock()
 	a.closed = true
@@ -184,10 +215,16 @@ func (a *actor) next() (arrival, bool) {
 }
 
 func (a *actor) close() {
+	if a.listener != nil {
+		a.listener.Close()
+	}
+	for _, conn := range a.former {
+		conn.Close()
+	}
 	if a.stream != nil {
 		a.stream.Close()
 		a.pause(false) // ends the reader
-	} else {
+	} else if a.packet != nil {
 		a.packet.Close()
 	}
 }
@@ -239,6 +276,8 @@ func (a *actor) do(l line) {
 	switch {
 	case l.verb == "expect":
 		a.expect(l)
+	case a.listener != nil:
+		a.doPeerTCP(l)
 	case a.isPeer() && l.verb == "send":
 		a.write([]byte(l.words[0]), a.script.address(l.values["to"]))
 	case l.verb == "opens": // its socket, which it did when it was named
@@ -246,6 +285,9 @@ func (a *actor) do(l line) {
 		a.fatalf("a peer cannot %s", l.verb)
 	case l.verb == "is":
 		a.become(l)
+	case l.verb == "holds-token-of":
+		other := a.script.actor(l.words[0])
+		a.user, a.token, a.macKey = other.user, other.token, other.macKey
 	case l.verb == "raw":
 		b, err := hex.DecodeString(strings.Join(l.words, ""))
 		if err != nil {
@@ -281,13 +323,14 @@ func (a *actor) doStream(l line) bool {
 		}
 		synctest.Wait()
 	default:
-		return false
+		return a.doData(l)
 	}
 	return true
 }
 
 // become sets who the client is: "is user=bob password=builder algorithm=sha256",
-// or a derived credential: "is derived=bob ttl=1h".
+// or a derived credential: "is derived=bob ttl=1h"; or another client's, with what
+// it has learned: "is same-as=client2".
 func (a *actor) become(l line) {
 	a.script.t.Helper()
 	for k, v := range l.values {
@@ -309,11 +352,46 @@ func (a *actor) become(l line) {
 				a.fatalf("%v", err)
 			}
 			a.user, a.password = c.Username, c.Password
-		case "ttl":
+		case "same-as":
+			b := a.script.actor(v)
+			a.user, a.password, a.algorithm = b.user, b.password, b.algorithm
+			a.realm, a.nonce, a.challenge = b.realm, b.nonce, b.challenge
+		case "token":
+			a.becomeHolder(v, l)
+		case "ttl", "skew", "server", "mac-key":
 		default:
 			a.fatalf("a client is no %s", k)
 		}
 	}
+}
+
+// becomeHolder gives the client an access token: "is token=north ttl=1h", perhaps
+// made by a clock that goes wrong (skew=-10s), for another server (server=…) or
+// with a longer mac-key=32.
+func (a *actor) becomeHolder(kid string, l line) {
+	a.script.t.Helper()
+	duration := func(key string) time.Duration {
+		if l.values[key] == "" {
+			return 0
+		}
+		d, err := time.ParseDuration(l.values[key])
+		if err != nil {
+			a.fatalf("%v", err)
+		}
+		return d
+	}
+	server, size := scriptServer, 20
+	if v := l.values["server"]; v != "" {
+		server = v
+	}
+	if v := l.values["mac-key"]; v != "" {
+		size, _ = strconv.Atoi(v)
+	}
+	issued, err := authorizationServer(a.script.t, server).Issue(kid, size, duration("ttl"), time.Now().Add(duration("skew")))
+	if err != nil {
+		a.fatalf("%v", err)
+	}
+	a.user, a.token, a.macKey = kid, issued.Token, issued.MACKey
 }
 
 // describe tells what a packet is, for messages of failed tests.

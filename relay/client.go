@@ -1,13 +1,23 @@
 package relay
 
 import (
+	"net/netip"
+
 	"turnout/allocation"
 	"turnout/stun"
 )
 
 // serveClient serves one message from a client: a datagram, or a frame of a stream.
 func (w *worker) serveClient(b []byte, tos uint8, from *origin) {
-	defer w.recovered(from.tuple, b)
+	defer w.recovered(from, nil, b)
+	if len(w.forwarding) > 0 && from.stream == nil {
+		if to := w.forwarding[from.tuple]; to != nil {
+			if d := w.forward(to, b, tos, from); d != notDropped {
+				w.counters.drop(d)
+			}
+			return
+		}
+	}
 	if d := w.fromClient(b, tos, from); d != notDropped {
 		w.counters.drop(d)
 	}
@@ -28,7 +38,7 @@ func (w *worker) fromClient(b []byte, tos uint8, from *origin) Drop {
 func (w *worker) message(b []byte, tos uint8, from *origin) Drop {
 	m, err := stun.Parse(b)
 	if err != nil {
-		return DropMalformed
+		return w.classic(b, from)
 	}
 	if m.CheckFingerprint() != nil {
 		return DropFingerprint
@@ -50,18 +60,33 @@ func (w *worker) message(b []byte, tos uint8, from *origin) Drop {
 // answer serves a request and queues the response.
 func (w *worker) answer(m stun.Message, from *origin) Drop {
 	h := serving(m.Method())
-	if h == nil {
+	if h == nil || w.connections == nil && (h == &methodConnect || h == &methodConnectionBind) {
 		return DropMethod
+	}
+	if owner := w.owner(m, from); owner != nil {
+		return w.visit(owner, m, from)
 	}
 	rq := &w.request
 	rq.begin(m, from, &w.state, w.now, w.wall)
-	code, err := rq.answer(h, &w.builder, w.arena.space(answerSize))
-	if err != nil {
+	size := answerSize
+	if from.vantage != nil {
+		size += maxPadding
+	}
+	code, err := rq.answer(h, &w.builder, w.arena.space(size))
+	switch err {
+	case nil:
+	case errLater:
+		return notDropped
+	default:
 		return DropUnauthenticatedBudget
 	}
 	w.counters.add(requestCounter(m.Method(), code), 1)
 	response := w.builder.Bytes()
 	w.arena.keep(len(response))
+	if v := rq.sendFrom; v != nil { // RFC 5780 §6.1
+		from.socket = w.listeners[v.listener]
+		from.tuple.Client = netip.AddrPortFrom(from.tuple.Client.Addr(), rq.sendTo)
+	}
 	return w.toOrigin(from, response, nil, 0, 0, 0)
 }
 
@@ -74,7 +99,7 @@ func (w *worker) channelData(b []byte, tos uint8, from *origin) Drop {
 	if n > w.lastChannel {
 		return DropChannelReserved
 	}
-	a := w.table.Lookup(from.tuple)
+	a := w.allocationOf(from)
 	if a == nil {
 		return DropNoAllocation
 	}
@@ -90,9 +115,12 @@ func (w *worker) channelData(b []byte, tos uint8, from *origin) Drop {
 
 // sendIndication relays the data of a Send indication. RFC 8656 §11.2.
 func (w *worker) sendIndication(m stun.Message, tos uint8, from *origin) Drop {
-	a := w.table.Lookup(from.tuple)
+	a := w.allocationOf(from)
 	if a == nil {
 		return DropNoAllocation
+	}
+	if a.TCP() {
+		return DropTCPAllocation
 	}
 	if w.unknown = m.UnknownRequired(w.unknown[:0], w.known); len(w.unknown) > 0 {
 		return DropUnknownRequired
@@ -105,5 +133,5 @@ func (w *worker) sendIndication(m stun.Message, tos uint8, from *origin) Drop {
 	if permitted, _ := w.table.Permitted(a, peer.Addr(), w.now); !permitted {
 		return DropNoPermission
 	}
-	return w.toPeer(a, peer, data, tos, m.Has(stun.AttrDontFragment))
+	return w.toPeer(a, peer, data, tos, m.Has(stun.AttrDontFragment) && !translated(from, peer.Addr().Is6()))
 }

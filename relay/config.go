@@ -6,9 +6,11 @@ import (
 	"cmp"
 	"errors"
 	"log/slog"
+	"net"
 	"net/netip"
 	"runtime"
 	"time"
+	"unicode/utf8"
 
 	"turnout/allocation"
 	"turnout/auth"
@@ -17,7 +19,7 @@ import (
 
 // A Listener is one address the relay serves clients on.
 type Listener struct {
-	Transport allocation.Transport // UDP or TCP
+	Transport allocation.Transport // UDP and TCP; what else Config.ListenStream opens
 	Addr      netip.AddrPort       // a wildcard address means every interface of its family
 }
 
@@ -30,10 +32,21 @@ const (
 	ExpiryHard                   // the allocation is ended
 )
 
+// A PortRange is ports from Min to Max, both included.
+type PortRange struct{ Min, Max uint16 }
+
+// Has says whether a port is in the range.
+func (r PortRange) Has(port uint16) bool { return r.Min <= port && port <= r.Max }
+
 // A Config describes a Server. Zero fields are defaults; Realm, Listeners, RelayAddresses and Verifier are required.
 type Config struct {
 	// Realm is what clients are told to hash their password with. RFC 8489 §14.9.
 	Realm string
+	// Software is the text of SOFTWARE in answers, at most 127 characters (RFC 8489 §14.14). If empty, "turnout": a
+	// version would help an attacker choose (§16.1.2).
+	Software string
+	// NoSoftware leaves SOFTWARE out.
+	NoSoftware bool
 	// Listeners are where clients reach the relay. Port 0 takes a free one: see Server.Addrs.
 	Listeners []Listener
 	// RelayAddresses are what relayed addresses are made of, any number of each family.
@@ -42,8 +55,11 @@ type Config struct {
 	PortMin, PortMax uint16
 	// Workers is how many threads serve. If zero, one per CPU; never more than the network can use.
 	Workers int
-	// Batch is how many datagrams a worker holds at a time. If zero, 64.
+	// Batch is how many reads a worker holds at a time: datagrams, or with GRO datagrams that arrived together. If zero, 64.
 	Batch int
+	// GSO and GRO switch the kernel's ways to send and receive many datagrams at once. If zero, they are used where the
+	// network has them; New fails where one is on that it does not have.
+	GSO, GRO netio.Switch
 
 	// DefaultLifetime is an allocation's time to expiry where the client asks for no longer one. If zero, 10 minutes.
 	DefaultLifetime time.Duration
@@ -54,6 +70,19 @@ type Config struct {
 
 	// LegacyChannels admits the channel numbers 0x5000 to 0x7FFF of RFC 5766, which older clients pick.
 	LegacyChannels bool
+
+	// NoTCP refuses TCP allocations, which relay TCP connections (RFC 6062).
+	NoTCP bool
+	// TCPPorts are the peers' ports that clients may connect to by TCP. If empty, 1024 to 65535.
+	TCPPorts []PortRange
+	// MaxConnections bounds the connections to peers of one TCP allocation. If zero, 64. Each takes two descriptors, and
+	// up to four more while it moves data.
+	MaxConnections int
+
+	// Discovery are the second addresses of NAT discovery (RFC 5780), one of a family at most. A family without one has
+	// none. Where its sockets cannot be opened, there is a warning in the log and none either. The first address is that of
+	// the family's first UDP listener, told to clients as RelayAddresses say.
+	Discovery []DiscoveryAddress
 
 	// Verifier knows whose credentials are good.
 	Verifier *auth.Verifier
@@ -73,6 +102,9 @@ type Config struct {
 
 	// UserAllocations is how many allocations a user may have at a time. If zero, any number.
 	UserAllocations int
+	// AllocationBandwidth is how many bits a second of payload one allocation may relay by UDP, each way. What exceeds it
+	// by more than a second's worth is dropped. If zero, any number.
+	AllocationBandwidth int64
 	// TotalAllocations is how many there may be in all. If zero, as many as ports and descriptors allow.
 	TotalAllocations int
 	// MaxPermissions and MaxChannels bound those of one allocation. If zero, 1024.
@@ -90,19 +122,38 @@ type Config struct {
 	// BacklogTime: see BacklogBytes.
 	BacklogTime time.Duration
 
+	// Mobility lets clients take their allocations along to another address (RFC 8016). If false, a client that asks for
+	// that is refused by 405.
+	Mobility bool
+
+	// Alternates are where clients are sent that get no allocation here. If empty, they are refused. See
+	// docs/decisions/alternates.md and Server.SetAlternates.
+	Alternates Alternates
+
 	// Network opens the sockets. If nil, the system's.
 	Network netio.Network
+	// ListenStream opens the listeners of every transport but UDP. Its listeners accept connections that are ready
+	// for TURN: handshakes are done, and the addresses, which have a method AddrPort, are the client's and the one it
+	// reached. A connection with a method WriteMessages(b []byte, ends []int) error is given messages to write, which
+	// end at those places of b; one of [allocation.DTLS] needs it, and reads one message at a time (RFC 7350). If nil,
+	// there is only TCP, by Network.
+	ListenStream func(n netio.Network, l Listener) (net.Listener, error)
 	// Logger takes what an operator should read. If nil, slog.Default.
 	Logger *slog.Logger
 }
 
 // withDefaults fills in what is zero.
 func (c Config) withDefaults() Config {
+	c.Software = cmp.Or(c.Software, "turnout")
 	c.PortMin = cmp.Or(c.PortMin, 49152) // RFC 8656 §7.2: the dynamic port range
 	c.PortMax = cmp.Or(c.PortMax, 65535)
 	c.Batch = cmp.Or(c.Batch, 64)
 	c.DefaultLifetime = cmp.Or(c.DefaultLifetime, 10*time.Minute)
 	c.MaxLifetime = cmp.Or(c.MaxLifetime, time.Hour)
+	if len(c.TCPPorts) == 0 {
+		c.TCPPorts = []PortRange{{1024, 65535}}
+	}
+	c.MaxConnections = cmp.Or(c.MaxConnections, 64)
 	c.NonceLifetime = cmp.Or(c.NonceLifetime, time.Hour)
 	c.UnauthenticatedRate = cmp.Or(c.UnauthenticatedRate, 100)
 	c.UnauthenticatedBurst = cmp.Or(c.UnauthenticatedBurst, 1000)
@@ -133,6 +184,11 @@ func (c Config) check() error {
 	need(len(c.Listeners) > 0, "a relay needs an address to listen on")
 	need(len(c.RelayAddresses) > 0, "a relay needs an address to relay from")
 	need(c.Verifier != nil, "a relay needs a verifier of credentials")
+	need(utf8.ValidString(c.Software) && utf8.RuneCountInString(c.Software) < 128, "the text of SOFTWARE is not UTF-8 of at most 127 characters")
 	need(c.MaxLifetime >= c.DefaultLifetime, "the longest lifetime is shorter than the default")
+	for _, l := range c.Listeners {
+		plain := l.Transport == allocation.UDP || l.Transport == allocation.TCP
+		need(plain || c.ListenStream != nil, "nothing opens listeners of "+l.Transport.String())
+	}
 	return errors.Join(errs...)
 }

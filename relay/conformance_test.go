@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// requirement is the form of the lines that a conformance document is made of.
+// requirement is the form of the lines that say which clause a script shows.
 var requirement = regexp.MustCompile(`^# RFC (\d+) §(\d+(?:\.\d+)*): \S.*\.$`)
 
 // TestConformanceNames checks that every script says on its first line which

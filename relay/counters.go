@@ -47,6 +47,8 @@ func (c *counters) untraffic(i, n int) {
 func (c *counters) publish(io netio.Counts) {
 	c.local[counterRecvCalls], c.local[counterRecvCalls+1] = io.RecvCalls, io.RecvDatagrams
 	c.local[counterRecvCalls+2], c.local[counterRecvCalls+3] = io.SendCalls, io.SendDatagrams
+	c.local[counterGSOMessages], c.local[counterGSOMessages+1] = io.GSOMessages, io.GSOSegments
+	c.local[counterGSOMessages+2], c.local[counterGSOMessages+3] = io.GROMessages, io.GROSegments
 	if t := &c.local[counterDrops+int(DropTruncated)]; *t != io.Truncated {
 		*t, c.rare = io.Truncated, true
 	}

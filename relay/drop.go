@@ -24,12 +24,18 @@ const (
 	DropPeerDenied
 	DropPeerFamily
 	DropStreamFraming
+	DropTCPAllocation
+
+	DropMoving
 
 	DropTruncated // also from peers
+	DropBandwidth // also from peers
 
 	// What came from peers.
 	DropPeerNoPermission
 	DropPeerSource
+	DropPeerConnection
+	DropPeerAccept
 	DropICMPType
 	DropICMPRate
 	DropTooLarge
@@ -68,9 +74,14 @@ var drops = [numDrops]struct{ name, sentence string }{
 	DropPeerDenied:            {"peer_denied", "Data from the client to a peer that the peer policy denies."},
 	DropPeerFamily:            {"peer_family", "Data to a peer of an address family that the allocation lacks."},
 	DropStreamFraming:         {"stream_framing", "A stream carried something that is neither STUN nor ChannelData; it was closed."},
+	DropMoving:                {"moving", "A client's allocation is on its way from one worker to another, and something of the client's waits for it already."},
+	DropTCPAllocation:         {"tcp_allocation", "A Send indication on a TCP allocation, whose control connection carries no data (RFC 6062 §3)."},
 	DropTruncated:             {"truncated", "A datagram larger than its receive slot, which holds any: the system is not what it says."},
+	DropBandwidth:             {"bandwidth", "Data beyond the bandwidth of an allocation (RFC 8656 §5)."},
 	DropPeerNoPermission:      {"peer_no_permission", "A datagram from a peer without permission (RFC 8656 §9)."},
 	DropPeerSource:            {"peer_source", "A datagram from a source that the peer policy denies."},
+	DropPeerConnection:        {"peer_connection", "A peer's connection to a TCP allocation that has too many, or has just ended; it was closed."},
+	DropPeerAccept:            {"peer_accept", "Accepting a peer's connection failed: the system is out of descriptors or memory."},
 	DropICMPType:              {"icmp_type", "An ICMP error of a type that is not relayed (RFC 8656 §11.5)."},
 	DropICMPRate:              {"icmp_rate", "An ICMP error beyond the allocation's rate."},
 	DropTooLarge:              {"too_large", "With its header the datagram would exceed what one UDP datagram or frame holds."},

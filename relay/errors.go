@@ -13,9 +13,11 @@ type refusal stun.Code
 func (r refusal) Error() string { return stun.Code(r).Reason() }
 
 const (
+	errTryAlternate         = refusal(stun.CodeTryAlternate)
 	errBadRequest           = refusal(stun.CodeBadRequest)
 	errUnauthenticated      = refusal(stun.CodeUnauthenticated)
 	errForbidden            = refusal(stun.CodeForbidden)
+	errMobilityForbidden    = refusal(stun.CodeMobilityForbidden)
 	errUnknownAttribute     = refusal(stun.CodeUnknownAttribute)
 	errAllocationMismatch   = refusal(stun.CodeAllocationMismatch)
 	errStaleNonce           = refusal(stun.CodeStaleNonce)
@@ -24,9 +26,12 @@ const (
 	errUnsupportedTransport = refusal(stun.CodeUnsupportedTransport)
 	errPeerFamilyMismatch   = refusal(stun.CodePeerAddressFamilyMismatch)
 	errInsufficientCapacity = refusal(stun.CodeInsufficientCapacity)
+	errConnectionExists     = refusal(stun.CodeConnectionAlreadyExists)
 
 	// errBudget is answered with nothing: the source's budget of unauthenticated answers is used up.
 	errBudget = refusal(0)
+	// errLater is answered in a later round, or by another worker.
+	errLater = refusal(1)
 )
 
 // codes maps the errors of other packages to STUN codes.

@@ -1,12 +1,12 @@
 package relay
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"net/netip"
 	"strconv"
 	"strings"
 
-	"turnout/auth"
 	"turnout/stun"
 )
 
@@ -69,8 +69,38 @@ func (a *actor) expectAttribute(m stun.Message, l line, key, v string) {
 	case "info":
 		_, _, info, _ := m.ICMP()
 		a.bind(key, v, strconv.Itoa(int(info)))
+	case "third-party":
+		a.bind(key, v, text(stun.AttrThirdPartyAuthorization))
+	case "ticket":
+		a.bind(key, v, text(stun.AttrMobilityTicket))
+		if n := len(text(stun.AttrMobilityTicket)); n > 32 {
+			a.fatalf("a ticket of %d bytes", n)
+		}
+	case "other-ticket":
+		if text(stun.AttrMobilityTicket) == a.script.expand(v) {
+			a.fatalf("the ticket is %s again", v)
+		}
+	case "alternate":
+		a.bind(key, v, strings.Join(alternateServers(m), ","))
+	case "domain":
+		a.bind(key, v, text(stun.AttrAlternateDomain))
+	case "origin":
+		a.expectPlainAddr(m, l, key, stun.AttrResponseOrigin)
+	case "other":
+		a.expectPlainAddr(m, l, key, stun.AttrOtherAddress)
+	case "mapped-plain":
+		a.expectPlainAddr(m, l, key, stun.AttrMappedAddress)
+	case "padding":
+		a.bind(key, v, strconv.Itoa(len(text(stun.AttrPadding))))
+	case "at":
+	case "connection":
+		a.bind(key, v, strconv.FormatUint(uint64(binary.BigEndian.Uint32([]byte(text(stun.AttrConnectionID)))), 10))
 	case "has", "lacks":
 		a.expectPresence(m, key, v)
+	case "at-most": // bytes of the whole message
+		if most, err := strconv.Atoi(v); err != nil || len(m.Bytes()) > most {
+			a.fatalf("%d bytes, want at most %s", len(m.Bytes()), v)
+		}
 	case "tos":
 	default:
 		a.fatalf("cannot expect %s=", key)
@@ -98,6 +128,16 @@ func (a *actor) familyError(m stun.Message) string {
 func (a *actor) expectAddr(m stun.Message, l line, key string, t stun.AttributeType) {
 	a.script.t.Helper()
 	got, err := m.XORAddrPort(t)
+	if err != nil {
+		a.fatalf("%v: %v", t, err)
+	}
+	a.bindAddr(key, l, got)
+}
+
+// expectPlainAddr is expectAddr for addresses that are sent as they are.
+func (a *actor) expectPlainAddr(m stun.Message, l line, key string, t stun.AttributeType) {
+	a.script.t.Helper()
+	got, err := m.AddrPort(t)
 	if err != nil {
 		a.fatalf("%v: %v", t, err)
 	}
@@ -154,7 +194,7 @@ func (a *actor) expectSigned(m stun.Message, v string) {
 	if want == stun.IntegrityNone {
 		return
 	}
-	if err := m.CheckIntegrity(auth.DeriveKey(nil, a.algorithm, a.user, a.realm, a.password)); err != nil {
+	if err := m.CheckIntegrity(a.key(a.algorithm, a.user, a.realm, a.password)); err != nil {
 		a.fatalf("%v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"encoding/hex"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -11,17 +12,26 @@ import (
 )
 
 // expect checks what arrived next: "nothing", "closed", "open", "success",
-// "error CODE", "data DATA", "icmp TYPE/CODE", "channel NUMBER DATA" for clients,
+// "error CODE", "attempt", "raw DATA" on a data connection, "data DATA", "icmp TYPE/CODE", "channel NUMBER DATA" for clients,
 // DATA for peers.
 func (a *actor) expect(l line) {
 	a.script.t.Helper()
 	what := l.words[0]
+	if a.listener != nil {
+		a.expectPeerTCP(l)
+		return
+	}
 	if a.stream != nil && (what == "closed" || what == "open") {
 		a.expectConnection(what)
 		return
 	}
+	if what == "raw" {
+		a.expectData(l.words[1])
+		return
+	}
 	p, ok := a.next()
 	if what == "nothing" {
+		a.expectNoData()
 		if ok {
 			a.fatalf("got %s, want nothing", describe(p.bytes))
 		}
@@ -42,14 +52,29 @@ func (a *actor) expect(l line) {
 		}
 		a.onlyKeys(l, "from", "tos")
 		a.bindAddr("from", l, p.from)
-	case p.from != a.server(): // RFC 8489 §6.3.1.2, RFC 8656 §7.2: on the 5-tuple
-		a.fatalf("got %s from %s, want it from %s", describe(p.bytes), p.from, a.server())
+	case p.from != a.answersFrom(l): // RFC 8489 §6.3.1.2, RFC 8656 §7.2: on the 5-tuple
+		a.fatalf("got %s from %s, want it from %s", describe(p.bytes), p.from, a.answersFrom(l))
+	case what == "hex":
+		a.onlyKeys(l)
+		if got, want := hex.EncodeToString(p.bytes), strings.Join(l.words[1:], ""); got != want {
+			a.fatalf("got %s, want %s", got, want)
+		}
 	case what == "channel":
 		a.onlyKeys(l, "tos")
 		a.expectChannel(l, p.bytes)
 	default:
 		a.expectMessage(l, p.bytes)
 	}
+}
+
+// answersFrom is where an answer comes from: where the client sends to, or what
+// the line says with "at=".
+func (a *actor) answersFrom(l line) netip.AddrPort {
+	a.script.t.Helper()
+	if v, ok := l.values["at"]; ok {
+		return a.script.address(v)
+	}
+	return a.server()
 }
 
 func (a *actor) expectConnection(what string) {
@@ -85,6 +110,8 @@ func (a *actor) expectMessage(l line, b []byte) {
 		if code == stun.CodeStaleNonce || code == stun.CodeUnauthenticated {
 			a.learn(m)
 		}
+	case "attempt":
+		a.expectAttempt(m)
 	case "data":
 		data, ok := m.Attribute(stun.AttrData)
 		if m.Type() != dataIndication || !ok || string(data) != l.words[1] {
@@ -112,7 +139,7 @@ func (a *actor) expectChannel(l line, b []byte) {
 		a.fatalf("got %.100s, want channel %#x %.60q", describe(b), want, l.words[2])
 	}
 	padding := len(b) - stun.ChannelHeaderSize - len(data)
-	if a.stream == nil && padding != 0 {
+	if (a.stream == nil || a.records()) && padding != 0 {
 		a.fatalf("%d bytes of padding in a datagram", padding)
 	}
 }

@@ -50,15 +50,19 @@ func (n *fakeNetwork) ListenTCP(netip.AddrPort) (net.Listener, error) { panic("n
 func (n *fakeNetwork) DialTCP(context.Context, netip.AddrPort, netip.AddrPort) (net.Conn, error) {
 	panic("no streams here")
 }
-func (n *fakeNetwork) DontFragment() bool    { return true }
-func (n *fakeNetwork) MaxWorkers() int       { return 1 }
-func (n *fakeNetwork) Limitations() []string { return nil }
+func (n *fakeNetwork) Transfer(net.Conn, net.Conn, func(int)) error { panic("no streams here") }
+func (n *fakeNetwork) DontFragment() bool                           { return true }
+func (n *fakeNetwork) MaxWorkers() int                              { return 1 }
+func (n *fakeNetwork) Limitations() []string                        { return nil }
 
 // A fakePoller hands out the packets given to it and keeps what was sent.
 type fakePoller struct {
 	ids     map[netio.Socket]uint64
 	packets []netio.Packet // of the next Recv
 	outs    []netio.Out    // of the last Send
+	sent    []int          // how many each Send that was not empty had
+
+	shortcuts netio.Shortcuts
 }
 
 func (p *fakePoller) Add(s netio.Socket, id uint64) error            { p.ids[s] = id; return nil }
@@ -70,10 +74,12 @@ func (p *fakePoller) RecvErrors(netio.Socket) []netio.ICMPError      { return ni
 func (p *fakePoller) EndRound()                                      {}
 func (p *fakePoller) Wake()                                          {}
 func (p *fakePoller) Counts() netio.Counts                           { return netio.Counts{} }
+func (p *fakePoller) Shortcuts() netio.Shortcuts                     { return p.shortcuts }
 func (p *fakePoller) Close() error                                   { return nil }
 func (p *fakePoller) Send(outs []netio.Out) []netio.Failure {
 	if len(outs) > 0 {
 		p.outs = append(p.outs[:0], outs...)
+		p.sent = append(p.sent, len(outs))
 	}
 	return nil
 }
@@ -96,19 +102,23 @@ func benchClient(i int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{8, 8, byte(i >> 8), byte(i)}), 4000)
 }
 
-func newBench(t testing.TB) *bench {
+func newBench(t testing.TB, changes ...func(*Config)) *bench {
 	t.Helper()
 	verifier, err := auth.NewVerifier(auth.VerifierConfig{Realm: "bench", Users: map[string]string{"alice": "wonderland"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	poller := &fakePoller{ids: map[netio.Socket]uint64{}}
-	s, err := New(Config{
-		Realm: "bench", Workers: 1, Network: &fakeNetwork{poller}, Verifier: verifier,
+	c := Config{
+		Realm: "bench", Workers: 1, Mobility: true, Network: &fakeNetwork{poller}, Verifier: verifier,
 		Listeners:      []Listener{{allocation.UDP, benchServer}},
 		RelayAddresses: relayAddresses(relayIPv4, relayIPv6),
 		Logger:         slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
+	}
+	for _, change := range changes {
+		change(&c)
+	}
+	s, err := New(c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,6 +44,13 @@ func FuzzWorker(f *testing.F) {
 	f.Add(join(allocate, bind, op(opRaw, channelData(0x4000, 20)), op(opPeer, []byte("hello")), gone))
 	f.Add(join(dual, permit, op(opRaw, sendIndication(benchPeer, 9)), op(opPeer, nil), op(opICMP, []byte{3, 4}), op(opWait, []byte{200})))
 	f.Add(join(allocate, op(opWait, []byte{255}), bind, op(opRaw, message(stun.MethodSend, peer))))
+	mobile := request(stun.MethodAllocate, func(b *stun.Builder) {
+		b.AddUint8(stun.AttrRequestedTransport, 17, 4)
+		b.Add(stun.AttrMobilityTicket, nil)
+	})
+	refresh := request(stun.MethodRefresh, func(*stun.Builder) {})
+	f.Add(join(mobile, bind, op(opMove, []byte{0, 0, 0}), op(opRaw, channelData(0x4000, 20)), refresh, op(opPeer, []byte("hi"))))
+	f.Add(join(mobile, refresh, op(opMove, []byte{1, 0, 0}), op(opMove, []byte{2, 0, 0}), op(opMove, []byte{0, 3, 1}), op(opWait, []byte{255})))
 	f.Fuzz(func(t *testing.T, ops []byte) {
 		b := newBench(t)
 		served := 0
@@ -65,6 +72,7 @@ const (
 	opPeer
 	opICMP
 	opWait
+	opMove
 	numOps
 )
 
@@ -103,6 +111,9 @@ func (b *bench) operate(t *testing.T, kind byte, data []byte) {
 			break
 		}
 		return
+	case opMove:
+		b.move(t, data)
+		return // there may be nothing to move
 	case opWait:
 		if len(data) > 0 {
 			b.w.start = b.w.start.Add(-time.Duration(data[0]) * 10 * time.Second)
@@ -116,6 +127,31 @@ func (b *bench) operate(t *testing.T, kind byte, data []byte) {
 	}
 	if b.accounted() == before {
 		t.Fatalf("a datagram was neither answered, relayed nor counted as dropped: %x", data)
+	}
+}
+
+// move has a client come from another address, with a ticket that is good but for what data says.
+func (b *bench) move(t *testing.T, data []byte) {
+	client := benchClient(2)
+	if len(data) < 3 {
+		return
+	}
+	for a := range b.w.table.All() {
+		m := b.w.tickets.of(a)
+		if m == nil {
+			continue
+		}
+		which, good := [...]ticket{m.current, m.former, m.used, m.current + 1}[data[0]%4], data[0]%4 < 2 && data[2] == 0
+		value := b.w.tickets.sealer.Append(&b.w.tickets.state, nil, uint64(which))
+		value[data[1]%32] ^= data[2]
+		b.nonces[client] = b.w.nonces.Append(&b.w.nonceState, nil, client, time.Now())
+		moves := b.Stats().Moves
+		b.fromClient(client, b.signed(client, stun.MethodRefresh, func(rs *stun.Builder) { rs.Add(stun.AttrMobilityTicket, value) }))
+		if b.Stats().Moves != moves && (!good || which == 0) {
+			t.Fatalf("moved by ticket %#x, changed by %#x", which, data[2])
+		}
+		b.fromClient(client, channelData(0x4000, 5))
+		return
 	}
 }
 

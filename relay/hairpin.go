@@ -22,10 +22,11 @@ func (w *worker) hairpin(a *allocation.Allocation, ipv6 bool, peer *netip.AddrPo
 }
 
 // external is the address by which the outside knows a relayed address of ours
-// that a datagram came from through the relay sockets.
-func (w *worker) external(from netip.AddrPort) netip.AddrPort {
+// that something came from through the relay sockets, where live says that it is
+// one of an allocation.
+func (w *worker) external(from netip.AddrPort, live func(netip.AddrPort) bool) netip.AddrPort {
 	for _, r := range w.nat {
-		if r.Bind == from.Addr() && w.ports.Live(from) {
+		if r.Bind == from.Addr() && live(from) {
 			return netip.AddrPortFrom(r.External, from.Port())
 		}
 	}

@@ -22,17 +22,20 @@ func handleAllocate(rq *request, rs *stun.Builder) error {
 		return err
 	}
 	if rq.draining.Load() {
-		return errInsufficientCapacity
+		return rq.elsewhere(r.UseReservation, errInsufficientCapacity)
 	}
 	a, err := rq.table.Create(rq.from.tuple, r, rq.now)
 	if err != nil {
-		return err
+		return rq.elsewhere(r.UseReservation, err)
 	}
 	if err := openRelays(rq, a); err != nil {
 		rq.sockets.end(a, EndNotOpened)
-		return err
+		return rq.elsewhere(r.UseReservation, err)
 	}
 	rq.sockets.established(a, rq.from)
+	if rq.msg.Has(stun.AttrMobilityTicket) {
+		rq.tickets.begin(a, rq.msg.TransactionID())
+	}
 	return answerAllocate(rq, rs, a)
 }
 
@@ -56,8 +59,8 @@ func allocationRequest(rq *request) (allocation.Request, error) {
 	if err != nil {
 		return r, errBadRequest
 	}
-	if allocation.Transport(transport) != allocation.UDP {
-		return r, errUnsupportedTransport
+	if r.TCP, err = requestedTCP(rq, allocation.Transport(transport)); err != nil {
+		return r, err
 	}
 	if err := requestedPort(rq, &r); err != nil {
 		return r, err
@@ -68,11 +71,31 @@ func allocationRequest(rq *request) (allocation.Request, error) {
 	if r.ReserveNext && r.Additional {
 		return r, errBadRequest
 	}
+	if rq.msg.Has(stun.AttrDontFragment) && blindToDF(rq.from, r.IPv6) {
+		rq.unknown = append(rq.unknown[:0], stun.AttrDontFragment) // RFC 8656 §7.2, item 4
+		return r, errUnknownAttribute
+	}
 	if err := checkLifetime(rq); err != nil {
 		return r, err
 	}
-	r.Lifetime = rq.lifetime(rq.now, r.Expires)
+	if err := checkMobility(rq, r.TCP); err != nil {
+		return r, err
+	}
+	r.Lifetime = rq.lifetime(rq.now, rq.verified.Expires)
 	return r, nil
+}
+
+// requestedTCP says whether a TCP allocation is asked for. RFC 6062 §5.1.
+func requestedTCP(rq *request, t allocation.Transport) (bool, error) {
+	switch {
+	case t == allocation.UDP:
+		return false, nil
+	case t != allocation.TCP || rq.connections == nil:
+		return false, errUnsupportedTransport
+	case !rq.from.byTCP(), rq.msg.Has(stun.AttrDontFragment), rq.msg.Has(stun.AttrEvenPort), rq.msg.Has(stun.AttrReservationToken):
+		return false, errBadRequest
+	}
+	return true, nil
 }
 
 // requestedPort reads EVEN-PORT and RESERVATION-TOKEN.
@@ -167,6 +190,7 @@ func answerAllocate(rq *request, rs *stun.Builder, a *allocation.Allocation) err
 		rs.Add(stun.AttrReservationToken, token[:])
 	}
 	rs.AddXORAddrPort(stun.AttrXORMappedAddress, rq.from.tuple.Client)
+	rq.tickets.add(rs, a)
 	return nil
 }
 

@@ -14,12 +14,18 @@ func handleChannelBind(rq *request, _ *stun.Builder) error {
 	if a == nil {
 		return errAllocationMismatch
 	}
+	if a.TCP() {
+		return errBadRequest // channels carry data, and a control connection does not: RFC 6062 §3
+	}
 	n, peer, err := channelBindAttributes(rq)
 	if err != nil {
 		return err
 	}
-	if !a.Has(peer.Addr().Is6()) {
+	if !a.Has(peer.Addr().Is6()) { // the one answer here that is a MUST, so it comes first
 		return errPeerFamilyMismatch
+	}
+	if n < firstChannel || n > rq.lastChannel {
+		return errBadRequest
 	}
 	if !rq.policy.Allowed(peer) {
 		return errForbidden
@@ -30,7 +36,7 @@ func handleChannelBind(rq *request, _ *stun.Builder) error {
 
 func channelBindAttributes(rq *request) (stun.ChannelNumber, netip.AddrPort, error) {
 	n, err := rq.msg.ChannelNumber()
-	if err != nil || n < firstChannel || n > rq.lastChannel {
+	if err != nil {
 		return 0, netip.AddrPort{}, errBadRequest
 	}
 	peer, err := rq.msg.XORAddrPort(stun.AttrXORPeerAddress)

@@ -29,9 +29,11 @@ func handleCreatePermission(rq *request, _ *stun.Builder) error {
 		return errBadRequest
 	}
 	for _, peer := range peers {
-		if !a.Has(peer.Is6()) {
+		if !a.Has(peer.Is6()) { // a MUST, before what the policy MAY refuse
 			return errPeerFamilyMismatch
 		}
+	}
+	for _, peer := range peers {
 		if ok, _ := rq.policy.AllowedAddr(peer); !ok {
 			return errForbidden
 		}

@@ -1,12 +1,19 @@
 package relay
 
-import "turnout/stun"
+import (
+	"time"
+
+	"turnout/stun"
+)
 
 // handleRefresh prolongs or deletes an allocation, or one address family of it.
 // RFC 8656 §8.2.
 func handleRefresh(rq *request, rs *stun.Builder) error {
 	a := rq.allocation
-	if a == nil {
+	switch {
+	case rq.refused != nil:
+		return rq.refused
+	case a == nil:
 		return errAllocationMismatch
 	}
 	ipv4, ipv6, err := refreshedFamilies(rq)
@@ -21,10 +28,28 @@ func handleRefresh(rq *request, rs *stun.Builder) error {
 		rq.deleteFamilies(ipv4, ipv6)
 		return nil
 	}
-	granted := rq.lifetime(a.Created(), a.CredentialExpires())
+	if err := rq.move(); err != nil {
+		return err
+	}
+	granted := rq.lifetime(a.Created(), rq.renew())
 	rq.table.Refresh(a, ipv4, ipv6, granted, rq.now)
 	rs.AddUint32(stun.AttrLifetime, seconds(a.Expires(ipv6 && !ipv4), rq.now))
+	rq.tickets.add(rs, a)
 	return nil
+}
+
+// renew puts an access token that the Refresh carries in the place of the one that
+// the allocation had, and returns when its credential ends; zero for never.
+func (r *request) renew() time.Time {
+	a := r.allocation
+	if r.verified.ThirdParty {
+		a.Rekey(r.owner, r.verified.Key, r.verified.Expires.Unix())
+		return r.verified.Expires
+	}
+	if a.CredentialExpires() == 0 {
+		return time.Time{}
+	}
+	return time.Unix(a.CredentialExpires(), 0)
 }
 
 // refreshedFamilies are those the request is about: the one it names, else all

@@ -17,7 +17,7 @@ const (
 
 // serveICMP relays the errors that a relay socket's datagrams provoked. RFC 8656 §11.5.
 func (w *worker) serveICMP(a *allocation.Allocation, s netio.Socket) {
-	defer w.recovered(a.FiveTuple(), nil)
+	defer w.recovered(nil, a, nil)
 	for _, e := range w.poller.RecvErrors(s) {
 		if d := w.fromICMP(a, e); d != notDropped {
 			w.counters.drop(d)
@@ -28,7 +28,7 @@ func (w *worker) serveICMP(a *allocation.Allocation, s netio.Socket) {
 func (w *worker) fromICMP(a *allocation.Allocation, e netio.ICMPError) Drop {
 	peer := e.Peer
 	if len(w.nat) > 0 {
-		peer = w.external(peer)
+		peer = w.external(peer, w.ports.Live)
 	}
 	if !relayedICMP(peer.Addr(), e.Type) {
 		return DropICMPType

@@ -13,6 +13,7 @@ type inbox struct {
 	closed bool   // guarded by mu: the worker has ended
 
 	taken []post // owned by the worker: what it works through
+	left  bool   // owned by the worker: some of it was left when the last round ended
 }
 
 // A post is one message to a worker: frames of a stream, or something to do.
@@ -20,10 +21,15 @@ type post struct {
 	stream *stream // with frames: whole frames to serve
 	frames []byte
 	do     func(*worker)
+	parcel *parcel // an allocation to adopt
 }
 
 // put hands p to the worker; false when the worker has ended.
-func (i *inbox) put(p post) bool {
+func (i *inbox) put(p post) bool { return i.putThen(p, nil) }
+
+// putThen hands p to the worker and calls then before anything can come behind
+// it. It calls nothing when the worker has ended.
+func (i *inbox) putThen(p post, then func()) bool {
 	i.mu.Lock()
 	if i.closed {
 		i.mu.Unlock()
@@ -31,6 +37,9 @@ func (i *inbox) put(p post) bool {
 	}
 	first := len(i.posted) == 0
 	i.posted = append(i.posted, p)
+	if then != nil {
+		then()
+	}
 	i.mu.Unlock()
 	if first {
 		i.wake()
@@ -50,11 +59,15 @@ func (i *inbox) take() []post {
 	return i.taken
 }
 
-// done forgets the first n of what take returned; pending says whether some are left.
+// done forgets the first n of what take returned; pending says whether to take
+// again without waiting: where some are left, and once after that. What was posted
+// meanwhile has woken the worker for a round that worked through the rest.
 func (i *inbox) done(n int) (pending bool) {
 	clear(i.taken[:n])
 	i.taken = i.taken[n:]
-	return len(i.taken) > 0
+	left := i.left
+	i.left = len(i.taken) > 0
+	return i.left || left
 }
 
 // close refuses further posts and returns what nobody will serve.

@@ -38,3 +38,43 @@ func TestInbox(t *testing.T) {
 		t.Error("a closed inbox took a post")
 	}
 }
+
+// What is posted to a worker that ends is done all the same: a post may bring a
+// connection that somebody has to close. Later posts are refused.
+func TestPostsToAnEndingWorkerAreServed(t *testing.T) {
+	t.Parallel()
+	w := newBench(t).w
+	served := false
+	if !w.inbox.put(post{do: func(*worker) { served = true }}) {
+		t.Fatal("a post to a worker was refused")
+	}
+	w.finish()
+	if !served || w.inbox.put(post{do: func(*worker) {}}) {
+		t.Errorf("served %v, or another one taken after the end", served)
+	}
+}
+
+// What is posted while the worker works through the rest of a long inbox has its
+// wake spent on that, and is served all the same.
+func TestInboxAfterRest(t *testing.T) {
+	t.Parallel()
+	awake := false
+	i := inbox{wake: func() { awake = true }}
+	served := 0
+	round := func(most int) (pending bool) {
+		awake = false
+		n := min(len(i.take()), most)
+		served += n
+		return i.done(n)
+	}
+	i.put(post{})
+	i.put(post{})
+	pending := round(1)
+	i.put(post{}) // wakes the worker, which has something left anyway
+	for pending || awake {
+		pending = round(1)
+	}
+	if served != 3 {
+		t.Errorf("%d of 3 posts were served before the worker slept", served)
+	}
+}

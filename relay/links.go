@@ -14,9 +14,9 @@ const openTries = 16
 // open implements opener.
 func (w *worker) open(a *allocation.Allocation, ipv6 bool) error {
 	for range openTries {
-		s, err := w.network.OpenUDP(a.Bound(ipv6))
+		err := w.openRelay(a, ipv6)
 		if err == nil {
-			return w.adopt(a, ipv6, s)
+			return nil
 		}
 		if !errors.Is(err, netio.ErrAddrInUse) {
 			return fmt.Errorf("open relay socket: %w", err)
@@ -28,21 +28,37 @@ func (w *worker) open(a *allocation.Allocation, ipv6 bool) error {
 	return fmt.Errorf("open relay socket: %d ports are held by other processes", openTries)
 }
 
-// adopt makes s the relay socket of one family.
-func (w *worker) adopt(a *allocation.Allocation, ipv6 bool, s netio.Socket) error {
-	id := a.ID()
+func (w *worker) openRelay(a *allocation.Allocation, ipv6 bool) error {
+	if a.TCP() {
+		return w.openTCP(a, ipv6)
+	}
+	s, err := w.network.OpenUDP(a.Bound(ipv6))
+	if err != nil {
+		return err
+	}
+	return w.adopt(a, ipv6, s)
+}
+
+// linkOf is the link of an allocation, made if need be.
+func (w *worker) linkOf(id allocation.ID) *link {
 	for len(w.links) <= id.Index() {
 		w.links = append(w.links, link{})
-	}
-	if err := w.poller.Add(s, relayEvent(id, ipv6)); err != nil {
-		w.closing = append(w.closing, s)
-		return fmt.Errorf("watch relay socket: %w", err)
 	}
 	l := &w.links[id.Index()]
 	if l.id != id {
 		*l = link{id: id}
 	}
-	l.relays[family(ipv6)] = s
+	return l
+}
+
+// adopt makes s the relay socket of one family.
+func (w *worker) adopt(a *allocation.Allocation, ipv6 bool, s netio.Socket) error {
+	id := a.ID()
+	if err := w.poller.Add(s, relayEvent(id, ipv6)); err != nil {
+		w.closing = append(w.closing, s)
+		return fmt.Errorf("watch relay socket: %w", err)
+	}
+	w.linkOf(id).relays[family(ipv6)] = s
 	return nil
 }
 
@@ -68,6 +84,10 @@ func (w *worker) closeFamily(a *allocation.Allocation, ipv6 bool) {
 // end implements opener.
 func (w *worker) end(a *allocation.Allocation, why EndReason) {
 	w.unlink(a, why)
+	if why == EndNotOpened {
+		w.table.Undo(a) // nobody has heard of its ports
+		return
+	}
 	w.table.Delete(a)
 }
 
@@ -82,6 +102,7 @@ func (w *worker) expired(a *allocation.Allocation, ipv4, ipv6 bool) {
 
 // unlink closes an allocation's sockets and tells the log.
 func (w *worker) unlink(a *allocation.Allocation, why EndReason) {
+	w.endConnections(a)
 	if why != EndNotOpened {
 		w.counters.add(transportCounter(counterEnded, a.FiveTuple().Transport), 1)
 		w.logEnd(a, why)
@@ -89,9 +110,8 @@ func (w *worker) unlink(a *allocation.Allocation, why EndReason) {
 	w.closeRelay(a, false)
 	w.closeRelay(a, true)
 	if i := a.ID().Index(); i < len(w.links) && w.links[i].id == a.ID() {
-		if s := w.links[i].origin.stream; s != nil {
-			s.allocated.Store(false)
-		}
+		w.forgetOld(&w.links[i])
+		w.links[i].forgetNext()
 		w.links[i] = link{}
 	}
 }
@@ -101,6 +121,10 @@ func (w *worker) closeRelay(a *allocation.Allocation, ipv6 bool) {
 	id := a.ID()
 	if id.Index() >= len(w.links) || w.links[id.Index()].id != id {
 		return
+	}
+	if l := &w.links[id.Index()].peers[family(ipv6)]; *l != nil {
+		(*l).Close()
+		*l = nil
 	}
 	relay := &w.links[id.Index()].relays[family(ipv6)]
 	if *relay == nil {

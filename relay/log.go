@@ -14,6 +14,7 @@ import (
 type endedAllocation struct {
 	subject        string
 	client         netip.AddrPort
+	transport      allocation.Transport
 	relayed        [2]netip.AddrPort // by family index; zero where there was none
 	started, ended time.Time
 	traffic        allocation.Traffic
@@ -24,7 +25,7 @@ type endedAllocation struct {
 // kind. When the log cannot keep up lines are left out, and counted in the next.
 func (w *worker) logEnd(a *allocation.Allocation, why EndReason) {
 	e := endedAllocation{
-		subject: w.table.Subject(a), client: a.FiveTuple().Client,
+		subject: w.table.Subject(a), client: a.FiveTuple().Client, transport: a.FiveTuple().Transport,
 		started: time.Unix(w.links[a.ID().Index()].started, 0), ended: w.wall,
 		traffic: *a.Traffic(), why: why,
 	}
@@ -46,6 +47,7 @@ func (s *Server) runLog() {
 		attrs := []slog.Attr{
 			slog.String("subject", e.subject),
 			slog.String("client", e.client.String()),
+			slog.String("transport", e.transport.String()),
 		}
 		for _, r := range e.relayed {
 			if r.IsValid() {

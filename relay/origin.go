@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"net"
 	"net/netip"
 
 	"turnout/allocation"
@@ -14,6 +15,8 @@ type origin struct {
 	socket netio.Socket // nil for a stream
 	local  netip.Addr   // source of answers on a wildcard socket; zero elsewhere
 	stream *stream      // nil for UDP
+
+	vantage *vantage // of NAT discovery, nil without it
 }
 
 // A link joins an allocation to its sockets: the client's origin and a relay
@@ -23,10 +26,27 @@ type link struct {
 	live    bool
 	origin  origin
 	relays  [2]netio.Socket // by family index
+	next    *origin         // where the client is moving to; nil: it is not
+	home    *worker         // gets origin's datagrams and forwards them; nil: this one
+	peers   [2]net.Listener // of a TCP allocation, in their place
 	icmp    allocation.Time // arrival time of the ICMP rate limit
+	meters  [2]meter        // of the allocation's bandwidth, from and to the client
 	started int64           // unix seconds, for the line logged at the end
 	issued  int64           // when the credential was, unix milliseconds; 0: not known
+
+	connections map[netip.AddrPort]*connection // of a TCP allocation, by peer; some may have ended just now
 }
+
+// byTCP says whether a message came by TCP, or TLS over it.
+func (o *origin) byTCP() bool {
+	return o.tuple.Transport == allocation.TCP || o.tuple.Transport == allocation.TLS
+}
+
+// Ways of an allocation's traffic, each with a meter.
+const (
+	fromClient = 0
+	toClient   = 1
+)
 
 // family is the index of an address family in a link.
 func family(ipv6 bool) int {

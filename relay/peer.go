@@ -22,11 +22,11 @@ func maxPayload(a netip.Addr) int {
 }
 
 // servePeer serves one datagram that arrived at a relayed address.
-func (w *worker) servePeer(a *allocation.Allocation, p netio.Packet) {
-	defer w.recovered(a.FiveTuple(), nil)
+func (w *worker) servePeer(a *allocation.Allocation, p *netio.Packet) {
+	defer w.recovered(nil, a, nil)
 	from := p.Addr
 	if len(w.nat) > 0 {
-		from = w.external(from)
+		from = w.external(from, w.ports.Live)
 	}
 	if d := w.fromPeer(a, from, p.Payload, p.TOS); d != notDropped {
 		w.counters.drop(d)
@@ -40,8 +40,11 @@ func (w *worker) fromPeer(a *allocation.Allocation, from netip.AddrPort, payload
 	if !permitted {
 		return DropPeerNoPermission
 	}
-	if restricted && !w.policy.Allowed(from) {
+	if restricted && !w.policy.AllowedUDP(from, &w.verdict) {
 		return DropPeerSource
+	}
+	if !w.links[a.ID().Index()].meters[toClient].admits(len(payload), w.bandwidth, w.now) {
+		return DropBandwidth
 	}
 	w.counters.traffic(counterFromPeers, len(payload))
 	t := a.Traffic()
@@ -55,7 +58,7 @@ func (w *worker) fromPeer(a *allocation.Allocation, from netip.AddrPort, payload
 		header := w.arena.take(stun.ChannelHeaderSize)
 		stun.PutChannelHeader(header, stun.ChannelNumber(n), len(payload))
 		padding := 0
-		if to.stream != nil {
+		if to.stream != nil && !to.stream.datagrams {
 			padding = -len(payload) & 3 // RFC 8656 §12.5: on streams only
 		}
 		return w.toOrigin(to, header, payload, padding, tos, counterToClients)
@@ -104,8 +107,11 @@ func (w *worker) toPeer(a *allocation.Allocation, peer netip.AddrPort, payload [
 		return DropTooLarge
 	}
 	own := w.policy.isOwn(peer.Addr())
-	if (own || peer.Port() == 0) && !w.policy.Allowed(peer) {
+	if (own || peer.Port() == 0) && !w.policy.AllowedUDP(peer, &w.verdict) {
 		return DropPeerDenied
+	}
+	if !w.links[a.ID().Index()].meters[fromClient].admits(len(payload), w.bandwidth, w.now) {
+		return DropBandwidth
 	}
 	w.counters.traffic(counterFromClients, len(payload))
 	t := a.Traffic()

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"net/netip"
+	"slices"
 
 	"turnout/allocation"
 )
@@ -62,23 +63,26 @@ var metadataAddresses = map[netip.Addr]bool{
 // liveRelays says which relayed addresses belong to live allocations.
 type liveRelays interface {
 	Live(netip.AddrPort) bool
+	LiveTCP(netip.AddrPort) bool // of TCP allocations
 }
 
 // A policy decides which peers clients may reach. One function decides on every
-// path: CreatePermission, ChannelBind, Send, ChannelData and hairpin. Immutable.
+// path: CreatePermission, ChannelBind, Send, ChannelData, Connect and hairpin.
+// Immutable.
 type policy struct {
 	allow, deny []netip.Prefix
 	own         map[netip.Addr]bool // addresses of this host, external ones included
 	ownPorts    map[uint16]bool     // where turnout listens
 	relays      map[netip.Addr]bool // relay addresses, bound and external
 	live        liveRelays
+	tcpPorts    []PortRange // peers' ports that may be connected to
 }
 
 func newPolicy(c Config, live liveRelays) *policy {
 	p := &policy{
 		allow: c.PeersAllow, deny: c.PeersDeny,
 		own: map[netip.Addr]bool{}, ownPorts: map[uint16]bool{}, relays: map[netip.Addr]bool{},
-		live: live,
+		live: live, tcpPorts: c.TCPPorts,
 	}
 	for _, a := range c.HostAddresses {
 		p.own[a.WithZone("")] = true
@@ -98,18 +102,53 @@ func newPolicy(c Config, live liveRelays) *policy {
 	return p
 }
 
+// A verdict is what a policy last said about an address. A worker keeps one, since
+// many datagrams in a row have one peer and looking through every block is slow.
+type verdict struct {
+	policy    *policy // nil: nothing was asked yet
+	addr      netip.Addr
+	open, own bool
+}
+
+// about makes v the verdict about an address.
+func (v *verdict) about(p *policy, a netip.Addr) {
+	if v.policy != p || v.addr != a {
+		*v = verdict{policy: p, addr: a, open: p.open(a), own: p.isOwn(a)}
+	}
+}
+
 // Allowed says whether data may be relayed to and from peer.
 func (p *policy) Allowed(peer netip.AddrPort) bool {
+	return p.allowed(peer, p.live.Live(peer), new(verdict))
+}
+
+// AllowedUDP is Allowed, quicker where the peer's address is the one of the verdict.
+func (p *policy) AllowedUDP(peer netip.AddrPort, v *verdict) bool {
+	return p.allowed(peer, p.live.Live(peer), v)
+}
+
+// AllowedTCP is Allowed for TCP.
+func (p *policy) AllowedTCP(peer netip.AddrPort) bool {
+	return p.allowed(peer, p.live.LiveTCP(peer), new(verdict))
+}
+
+// Connectable says whether a TCP connection to peer may be opened. Whoever may
+// open any has a TCP proxy, and what listens below 1024 is seldom a peer.
+func (p *policy) Connectable(peer netip.AddrPort) bool {
+	live := p.live.LiveTCP(peer)
+	listed := slices.ContainsFunc(p.tcpPorts, func(r PortRange) bool { return r.Has(peer.Port()) })
+	return (listed || live) && p.allowed(peer, live, new(verdict))
+}
+
+func (p *policy) allowed(peer netip.AddrPort, live bool, v *verdict) bool {
 	if peer.Port() == 0 {
 		return false
 	}
-	if p.live.Live(peer) {
+	if live {
 		return true
 	}
-	if !p.open(peer.Addr()) {
-		return false
-	}
-	return !(p.isOwn(peer.Addr()) && p.ownPorts[peer.Port()])
+	v.about(p, peer.Addr())
+	return v.open && !(v.own && p.ownPorts[peer.Port()])
 }
 
 // AllowedAddr says whether some port of peer may be allowed, and whether not

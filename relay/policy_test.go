@@ -10,6 +10,9 @@ import (
 type liveSet map[netip.AddrPort]bool
 
 func (l liveSet) Live(a netip.AddrPort) bool { return l[a] }
+func (l liveSet) LiveTCP(a netip.AddrPort) bool {
+	return l[netip.AddrPortFrom(a.Addr(), a.Port()^0x8000)]
+} // other ports
 
 func addrs(texts ...string) (list []netip.Addr) {
 	for _, t := range texts {
@@ -140,6 +143,41 @@ func TestPolicyLists(t *testing.T) {
 		})
 	}
 }
+
+// A connection may be opened to the listed ports and to the relayed addresses of
+// TCP allocations; those of UDP allocations are somebody else's there.
+func TestPolicyConnectable(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(nil, nil)
+	p.tcpPorts = []PortRange{{443, 443}, {2000, 3000}, {50000, 50000}}
+	for _, tt := range []struct {
+		peer        string
+		connectable bool
+	}{
+		{"8.8.8.8:443", true},
+		{"8.8.8.8:442", false},
+		{"8.8.8.8:444", false},
+		{"8.8.8.8:1999", false},
+		{"8.8.8.8:2000", true},
+		{"8.8.8.8:3000", true},
+		{"8.8.8.8:3001", false},
+		{"8.8.8.8:0", false},
+		{"127.0.0.1:2000", false},
+		{"10.0.0.1:443", false},
+		{"93.184.216.5:50000", false}, // live by UDP
+		{netip.AddrPortFrom(relayTCP, 50000^0x8000).String(), true}, // live by TCP
+	} {
+		if got := p.Connectable(netip.MustParseAddrPort(tt.peer)); got != tt.connectable {
+			t.Errorf("Connectable(%s) = %v, want %v", tt.peer, got, tt.connectable)
+		}
+	}
+	byTCP := netip.AddrPortFrom(relayTCP, 50000^0x8000)
+	if p.Allowed(byTCP) || !p.AllowedTCP(byTCP) {
+		t.Errorf("%s, live by TCP: allowed %v by UDP, %v by TCP", byTCP, p.Allowed(byTCP), p.AllowedTCP(byTCP))
+	}
+}
+
+var relayTCP = netip.MustParseAddr("93.184.216.5")
 
 // CreatePermission names no port: an address passes where some port of it may,
 // and whoever is not open on every port is asked again for each datagram.

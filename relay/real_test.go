@@ -22,7 +22,8 @@ import (
 )
 
 // realNetwork is the one that tests on real sockets use: the system's, or with
-// TESTNETWORK=portable the portable one, so that the suite runs on both.
+// TESTNETWORK=portable the portable one, or with TESTNETWORK=plain the system's
+// without the kernel's shortcuts, so that the suite runs on all of them.
 func realNetwork(t testing.TB) netio.Network {
 	t.Helper()
 	switch v := os.Getenv("TESTNETWORK"); v {
@@ -30,10 +31,20 @@ func realNetwork(t testing.TB) netio.Network {
 		return netio.System()
 	case "portable":
 		return netio.Portable()
+	case "plain":
+		return plainNetwork{netio.System()}
 	default:
-		t.Fatalf("TESTNETWORK=%s: want portable or nothing", v)
+		t.Fatalf("TESTNETWORK=%s: want portable, plain or nothing", v)
 		return nil
 	}
+}
+
+// A plainNetwork has no shortcuts.
+type plainNetwork struct{ netio.Network }
+
+func (n plainNetwork) NewPoller(c netio.PollerConfig) (netio.Poller, error) {
+	c.GSO, c.GRO = netio.SwitchOff, netio.SwitchOff
+	return n.Network.NewPoller(c)
 }
 
 // serveReal runs a relay on free loopback ports until the test ends.
@@ -144,17 +155,22 @@ func (c *realClient) request(m stun.Method, add func(*stun.Builder)) stun.Messag
 		}
 		c.nonce = nonce
 	}
-	r := c.ask(message(m, func(b *stun.Builder) {
+	r := c.ask(c.sign(m, add))
+	if r.Class() != stun.ClassSuccess {
+		c.t.Fatalf("%v: %s", m, describe(r.Bytes()))
+	}
+	return r
+}
+
+// sign makes a request with the credentials and the nonce of the last one.
+func (c *realClient) sign(m stun.Method, add func(*stun.Builder)) []byte {
+	return message(m, func(b *stun.Builder) {
 		add(b)
 		b.AddString(stun.AttrUsername, "alice")
 		b.AddString(stun.AttrRealm, "bench")
 		b.Add(stun.AttrNonce, c.nonce)
 		b.AddIntegrity(benchKey, stun.IntegritySHA1)
-	}))
-	if r.Class() != stun.ClassSuccess {
-		c.t.Fatalf("%v: %s", m, describe(r.Bytes()))
-	}
-	return r
+	})
 }
 
 func (c *realClient) allocate() netip.AddrPort {

@@ -95,13 +95,17 @@ func TestPanicIsSurvived(t *testing.T) {
 	defer func() { panicsOn = true }()
 	b := newBench(t)
 	ways := b.ways(t, 100)
+	_, own := b.allocate(t, benchClient(4)) // a peer that the policy is asked about at every datagram
+	permitting, _ := b.allocate(t, benchClient(5))
+	b.permit(t, benchClient(5), own)
 	live := b.Stats().Allocations
 	good := b.w.policy
 	b.w.settings.policy = nil // any look at it panics
 	b.deliver(ways[0].socket, ways[0].packet)
+	b.deliver(permitting, netio.Packet{Addr: own, Local: permitting.Local(), Payload: []byte("x")})
 	b.w.settings.policy = good
 	stats := b.Stats()
-	if stats.Panics != 1 || stats.Dropped(DropPanic) != 1 || stats.Allocations != live-1 {
+	if stats.Panics != 2 || stats.Dropped(DropPanic) != 2 || stats.Allocations != live-2 {
 		t.Errorf("panics %d, drops %d, allocations %d of %d", stats.Panics, stats.Dropped(DropPanic), stats.Allocations, live)
 	}
 	b.deliver(ways[3].socket, ways[3].packet)

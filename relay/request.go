@@ -30,7 +30,20 @@ type request struct {
 	verified      auth.Verified
 	integrity     stun.Integrity // how the answer is signed
 
-	failure error // why verification failed
+	// A Refresh with a MOBILITY-TICKET (RFC 8016 §3.2.2).
+	moves   bool   // it has one
+	ticket  ticket // opened
+	refused error  // why it moves nothing
+	again   bool   // it moved the allocation here before: a retransmission
+	visit   *visit // the request reached another worker
+
+	failure   error      // why verification failed
+	alternate *Alternate // for 300
+
+	// Where the response to a Binding of NAT discovery goes: from another socket,
+	// to another port. sendFrom is nil for every other one.
+	sendFrom *vantage
+	sendTo   uint16
 
 	*state
 }
@@ -55,6 +68,10 @@ func serving(m stun.Method) *method {
 		return &methodCreatePermission
 	case stun.MethodChannelBind:
 		return &methodChannelBind
+	case stun.MethodConnect:
+		return &methodConnect
+	case stun.MethodConnectionBind:
+		return &methodConnectionBind
 	}
 	return nil
 }
@@ -65,21 +82,28 @@ var (
 	methodRefresh          = method{true, handleRefresh}
 	methodCreatePermission = method{true, handleCreatePermission}
 	methodChannelBind      = method{true, handleChannelBind}
+	methodConnect          = method{true, handleConnect}
+	methodConnectionBind   = method{true, handleConnectionBind}
 )
 
 // begin makes r the request m.
 func (r *request) begin(m stun.Message, from *origin, s *state, now allocation.Time, wall time.Time) {
 	*r = request{msg: m, from: from, now: now, wall: wall, state: s, allocation: s.table.Lookup(from.tuple)}
+	r.readTicket()
 }
 
 // answer runs a request through its method and builds the response at the end of
-// dst. errBudget says that there is to be none; every other outcome is a response,
+// dst. errBudget says that there is to be none, errLater that it will follow; every
+// other outcome is a response,
 // whose code (0 for success) is returned.
 func (r *request) answer(h *method, rs *stun.Builder, dst []byte) (stun.Code, error) {
 	err := r.check(h)
 	if err == nil {
 		rs.Reset(dst, stun.NewMessageType(r.msg.Method(), stun.ClassSuccess), r.msg.TransactionID())
 		err = h.serve(r, rs)
+	}
+	if err == errLater {
+		return 0, err
 	}
 	if !r.authenticated && !r.nonceValid && r.from.stream == nil &&
 		!r.budget.spend(r.from.tuple.Client.Addr(), r.now) {
@@ -90,7 +114,7 @@ func (r *request) answer(h *method, rs *stun.Builder, dst []byte) (stun.Code, er
 		c = code(err)
 		r.buildError(rs, dst, c)
 	}
-	rs.AddString(stun.AttrSoftware, software)
+	r.addSoftware(rs)
 	if r.authenticated && c != stun.CodeStaleNonce {
 		rs.AddIntegrity(r.verified.Key, r.integrity)
 	}
@@ -100,22 +124,40 @@ func (r *request) answer(h *method, rs *stun.Builder, dst []byte) (stun.Code, er
 	return c, nil
 }
 
+// addSoftware says what made the answer, if the administrator lets it. RFC 8489 §6.3.1.1.
+func (s *settings) addSoftware(rs *stun.Builder) {
+	if s.software != "" {
+		rs.AddString(stun.AttrSoftware, s.software)
+	}
+}
+
 // check authenticates where the method asks for it, then looks for attributes
 // that are unknown here, in this order. RFC 8489 §6.3.
 func (r *request) check(h *method) error {
 	if h.authenticated {
+		if r.unexpectedToken() {
+			r.unknown = append(r.unknown[:0], stun.AttrAccessToken)
+			return errUnknownAttribute
+		}
 		err := r.authenticate()
 		r.counters.authentication(r.outcome(err))
 		if err != nil {
 			return err
 		}
 		// RFC 8656 §5: a 5-tuple's requests come from the user that allocated.
-		if r.allocation != nil && r.allocation.Owner() != r.owner && r.msg.Method() != stun.MethodAllocate {
+		if r.allocation != nil && r.allocation.Owner() != r.owner && r.msg.Method() != stun.MethodAllocate && !r.renews() {
 			return errWrongCredentials
 		}
 	}
-	if r.unknown = r.msg.UnknownRequired(r.unknown[:0], r.known); len(r.unknown) > 0 {
+	known := r.known
+	if h == &methodBinding && r.from.vantage != nil {
+		known |= discoveryAttributes
+	}
+	if r.unknown = r.msg.UnknownRequired(r.unknown[:0], known); len(r.unknown) > 0 {
 		return errUnknownAttribute
+	}
+	if r.authenticated && r.msg.Method() != stun.MethodAllocate {
+		r.settle()
 	}
 	return nil
 }
@@ -129,10 +171,12 @@ func (r *request) buildError(rs *stun.Builder, dst []byte, c stun.Code) {
 		rs.AddString(stun.AttrRealm, r.realm)
 		rs.Add(stun.AttrNonce, r.nonces.Append(&r.nonceState, r.nonceSpace[:0], r.from.tuple.Client, r.wall))
 		rs.Add(stun.AttrPasswordAlgorithms, passwordAlgorithms)
+		if r.serverName != "" && c == stun.CodeUnauthenticated { // RFC 7635 §4
+			rs.AddString(stun.AttrThirdPartyAuthorization, r.serverName)
+		}
+	case stun.CodeTryAlternate: // RFC 8489 §10
+		r.addAlternate(rs)
 	case stun.CodeUnknownAttribute: // RFC 8489 §6.3.1
 		rs.AddUnknownAttributes(r.unknown)
 	}
 }
-
-// software is what SOFTWARE says: no version, which would help an attacker choose.
-const software = "turnout"

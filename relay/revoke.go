@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"crypto/sha256"
 	"time"
 
 	"turnout/allocation"
@@ -25,7 +24,7 @@ func (s *Server) EndSubject(subject string, before time.Time) int {
 // EndUsername ends the live allocations made with a username, and says how many. It
 // is otherwise like [Server.EndSubject].
 func (s *Server) EndUsername(username string) int {
-	owner := ownerOf([]byte(username))
+	owner := ownerByName([]byte(username))
 	return s.endWhere(func(w *worker, end func(*allocation.Allocation)) {
 		for a := range w.table.All() {
 			if a.Owner() == owner {
@@ -64,6 +63,20 @@ func (s *Server) endWhere(find func(w *worker, end func(*allocation.Allocation))
 	return total
 }
 
+// revoked says whether the credential behind an allocation has been revoked. An
+// allocation on its way between two workers is in neither's table, where
+// [Server.EndSubject] would find it; so it is asked for when it arrives.
+func (w *worker) revoked(a *allocation.Allocation) bool {
+	var issued, expires time.Time
+	if at := w.links[a.ID().Index()].issued; at != 0 {
+		issued = time.UnixMilli(at)
+	}
+	if at := a.CredentialExpires(); at != 0 {
+		expires = time.Unix(at, 0)
+	}
+	return w.verifier.Revoked([]byte(w.table.Subject(a)), nil, issued, expires)
+}
+
 // issuedUpTo says whether the credential behind an allocation was issued up to a
 // time: to the millisecond where it tells, else by when the allocation was made.
 func (l *link) issuedUpTo(t time.Time) bool {
@@ -79,10 +92,4 @@ func issuedAt(t time.Time) int64 {
 		return 0
 	}
 	return t.UnixMilli()
-}
-
-// ownerOf is what an allocation remembers of the username that made it.
-func ownerOf(username []byte) [16]byte {
-	sum := sha256.Sum256(username)
-	return [16]byte(sum[:16])
 }

@@ -126,3 +126,33 @@ func TestEndUsername(t *testing.T) {
 		t.Errorf("%d ended", n)
 	}
 }
+
+// TestRevokedOnItsWay revokes while an allocation is in no worker's table: it ends when it arrives.
+func TestRevokedOnItsWay(t *testing.T) {
+	t.Parallel()
+	for _, revoked := range []bool{false, true} {
+		s, network := idleWorkers(t)
+		now := false
+		verifier, err := auth.NewVerifier(auth.VerifierConfig{
+			Realm: "bench", Users: map[string]string{"alice": "wonderland"},
+			Revoked: func(_, _ []byte, _, _ time.Time) bool { return now },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.verifier = verifier
+		owner, back := s.workers[0], s.workers[1]
+		a, v := moving(t, owner, back)
+		owner.handOver(a, v)
+		owner.sendParcels()
+		now = revoked
+		back.serveInbox()
+		if left := back.table.Len(); left != map[bool]int{false: 1, true: 0}[revoked] {
+			t.Errorf("revoked %v: %d allocations are left", revoked, left)
+		}
+		for _, w := range s.workers {
+			w.endRound()
+		}
+		s.abandonIdle(t, network)
+	}
+}

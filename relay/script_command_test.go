@@ -18,7 +18,7 @@ var commands = map[string]func(*script, line){
 	"advance": (*script).advance, "drain": func(s *script, _ line) { s.server.Drain() },
 	"drops": (*script).checkDrops, "metric": (*script).checkMetric,
 	"icmp": (*script).injectICMP, "place": (*script).place,
-	"logged": (*script).checkLog, "refuse": (*script).refuse, "apart": (*script).checkApart, "scattered": (*script).checkScattered,
+	"logged": (*script).checkLog, "refuse": (*script).refuse, "apart": (*script).checkApart, "silence": (*script).silence, "scattered": (*script).checkScattered,
 }
 
 // advance lets virtual time pass: "advance 300s".
@@ -143,6 +143,8 @@ func (s *script) checkMetric(l line) {
 		"allocations":       stats.Allocations,
 		"allocations-udp":   stats.AllocationsBy[allocation.UDP],
 		"allocations-tcp":   stats.AllocationsBy[allocation.TCP],
+		"allocations-tls":   stats.AllocationsBy[allocation.TLS],
+		"allocations-dtls":  stats.AllocationsBy[allocation.DTLS],
 		"allocations-total": int(stats.AllocationsTotal),
 		"ports":             stats.PortsInUse,
 		"streams":           stats.Streams,
@@ -151,6 +153,12 @@ func (s *script) checkMetric(l line) {
 		"from-peers":        int(stats.FromPeers.Packets),
 		"to-clients":        int(stats.ToClients.Packets),
 		"panics":            int(stats.Panics),
+		"moves":             int(stats.Moves),
+		"hand-overs":        int(stats.HandOvers),
+		"tcp-ports":         stats.TCPPortsInUse,
+		"connections":       stats.PeerConnections,
+		"bytes-up":          int(stats.FromClients.Bytes),
+		"bytes-down":        int(stats.ToClients.Bytes),
 	}
 	stats.EachAuthentication(func(result string, n uint64) { got["auth-"+result] = int(n) })
 	stats.EachRequest(func(method string, code int, n uint64) {

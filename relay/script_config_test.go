@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"testing"
 	"testing/synctest"
 	"time"
 
@@ -88,6 +89,12 @@ func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string)
 		return d
 	}
 	switch key {
+	case "realm":
+		c.Realm, v.Realm = value, value
+	case "software":
+		c.Software = value
+	case "no-software":
+		c.NoSoftware = true
 	case "relay-addresses":
 		c.RelayAddresses = relayAddresses(strings.Split(value, ",")...)
 	case "ports":
@@ -118,6 +125,8 @@ func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string)
 		c.TotalLifetime = duration()
 	case "user-allocations":
 		c.UserAllocations = number()
+	case "bandwidth":
+		c.AllocationBandwidth = int64(number())
 	case "total-allocations":
 		c.TotalAllocations = number()
 	case "permissions":
@@ -134,6 +143,12 @@ func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string)
 		c.BacklogTime = duration()
 	case "stream-buffer":
 		s.network.SetStreamBuffer(number())
+	case "stream-tos":
+		tos, err := strconv.ParseUint(value, 0, 8)
+		if err != nil {
+			s.fatalf("%s: %v", key, err)
+		}
+		s.network.SetStreamTOS(uint8(tos))
 	case "mtu":
 		s.network.SetMTU(number())
 	case "allow":
@@ -142,11 +157,54 @@ func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string)
 		c.PeersDeny = prefixes(strings.Split(value, ",")...)
 	case "no-dont-fragment":
 		c.Network = fragmenting{s.network}
+	case "discovery":
+		for _, a := range strings.Split(value, ",") {
+			bind, external, _ := strings.Cut(a, "=")
+			at := DiscoveryAddress{Bind: netip.MustParseAddrPort(bind)}
+			if external != "" {
+				at.External = netip.MustParseAddr(external)
+			}
+			c.Discovery = append(c.Discovery, at)
+		}
+	case "no-tcp":
+		c.NoTCP = true
+	case "tcp-ports":
+		for _, r := range strings.Split(value, ",") {
+			low, high := portRange(r)
+			c.TCPPorts = append(c.TCPPorts, PortRange{low, high})
+		}
+	case "connections":
+		c.MaxConnections = number()
+	case "secured":
+		s.listenSecurely(c)
 	case "sockets":
 		s.network.LimitSockets(number())
+	case "oauth":
+		v.ThirdParty = authorizationServer(s.t, scriptServer)
+	case "mobility":
+		c.Mobility = true
+	case "alternates":
+		c.Alternates.Full = s.alternates(value)
+	case "drain-alternates":
+		c.Alternates.Draining = s.alternates(value)
 	default:
 		s.fatalf("config has no %s", key)
 	}
+}
+
+// scriptServer is the name that access tokens are made for.
+const scriptServer = "turn.script"
+
+// authorizationServer makes tokens under the kids north and south.
+func authorizationServer(t testing.TB, server string) *auth.ThirdParty {
+	t.Helper()
+	p, err := auth.NewThirdParty(server,
+		auth.TokenKey{ID: "north", Key: []byte("a key of thirty-two bytes, so it"), Algorithm: auth.A256GCM},
+		auth.TokenKey{ID: "south", Key: []byte("a key of sixteen"), Algorithm: auth.A128GCM})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // readConfig takes what a config line sets.
@@ -168,6 +226,9 @@ func (s *script) readConfig(config map[string]string, l line) {
 func (s *script) stop() {
 	synctest.Wait()
 	for _, a := range s.actors {
+		if len(a.data) > 0 && !s.t.Failed() {
+			s.t.Errorf("%s: data %.60q was not expected by %s", s.where, a.data, a.name)
+		}
 		if p, ok := a.next(); ok && !s.t.Failed() {
 			s.t.Errorf("%s: %s was not expected by %s", s.where, describe(p.bytes), a.name)
 		}
@@ -175,8 +236,12 @@ func (s *script) stop() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
+	began := time.Now()
 	_ = s.server.Shutdown(ctx)
 	synctest.Wait()
+	if took := time.Since(began); took > 0 {
+		s.t.Errorf("%s: the server took %v to end", s.where, took)
+	}
 	if open := s.network.Open(); len(open) > 0 {
 		s.t.Errorf("%s: still open at the end: %v", s.where, open)
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	mathrand "math/rand/v2"
-	"net"
 	"net/netip"
 	"runtime"
 	"sync"
@@ -24,8 +23,9 @@ type Server struct {
 	settings
 	network   netio.Network
 	workers   []*worker
-	listeners []Listener // ports filled in
-	streams   []net.Listener
+	listeners []Listener    // ports filled in
+	udp       []udpListener // by the workers' index of their sockets; those of NAT discovery too
+	streams   []streamListener
 	ended     chan endedAllocation
 
 	serving  atomic.Bool
@@ -66,6 +66,9 @@ func New(c Config) (*Server, error) {
 	}
 	// Listening ports may have been chosen just now, and are closed to peers.
 	c.Listeners = s.listeners
+	for _, u := range s.udp {
+		c.Listeners = append(c.Listeners, Listener{allocation.UDP, u.addr})
+	}
 	s.policy = newPolicy(c, s.ports)
 	return s, nil
 }
@@ -76,7 +79,10 @@ func (s *Server) configure(c Config) error {
 	if err != nil {
 		return err
 	}
-	s.realm = c.Realm
+	s.realm, s.serverName = c.Realm, c.Verifier.ServerName()
+	if !c.NoSoftware {
+		s.software = c.Software
+	}
 	s.defaultLifetime = allocation.Duration(c.DefaultLifetime)
 	s.maxLifetime = allocation.Duration(c.MaxLifetime)
 	s.totalLifetime = allocation.Duration(c.TotalLifetime)
@@ -88,14 +94,29 @@ func (s *Server) configure(c Config) error {
 	if !c.Network.DontFragment() {
 		s.known = knownWithoutDontFragment
 	}
+	if s.serverName != "" {
+		s.known |= stun.NewAttributeSet(stun.AttrAccessToken)
+	}
 	s.expiry = c.Expiry
 	s.userAllocations = c.UserAllocations
+	s.bandwidth = rateOf(c.AllocationBandwidth)
 	s.backlogBytes, s.backlogTime = c.BacklogBytes, c.BacklogTime
 	s.verifier = c.Verifier
 	s.ports = ports
 	s.ledger = allocation.NewLedger(c.TotalAllocations)
 	s.budget = newBudget(c.UnauthenticatedRate, c.UnauthenticatedBurst)
 	s.log = c.Logger
+	if c.Mobility {
+		var key [32]byte
+		_, _ = rand.Read(key[:]) // never fails
+		s.sealer = auth.NewTickets(key)
+	}
+	s.SetAlternates(c.Alternates)
+	if !c.NoTCP {
+		ports.ServeTCP()
+		s.connections, s.maxConnections = newConnections(), c.MaxConnections
+		s.known |= stun.NewAttributeSet(stun.AttrConnectionID)
+	}
 	for _, r := range c.RelayAddresses {
 		if r.External.IsValid() && r.External != r.Bind {
 			s.nat = append(s.nat, r)
@@ -130,23 +151,33 @@ func (s *Server) listen(c Config) error {
 		}
 		s.workers = append(s.workers, w)
 	}
+	s.workers[0].logShortcuts()
+	for _, w := range s.workers {
+		w.workers = s.workers
+	}
 	for _, l := range c.Listeners {
 		var err error
 		if l.Transport == allocation.UDP {
 			l.Addr, err = s.listenUDP(l.Addr)
 		} else {
-			l.Addr, err = s.listenTCP(l.Addr)
+			l.Addr, err = s.listenStream(c, l)
 		}
 		if err != nil {
 			return err
 		}
 		s.listeners = append(s.listeners, l)
 	}
+	if err := s.listenDiscovery(c); err != nil {
+		return err
+	}
+	for _, u := range s.udp {
+		s.vantages = append(s.vantages, u.vantage)
+	}
 	return nil
 }
 
 func (s *Server) newWorker(i int, c Config, start time.Time) (*worker, error) {
-	poller, err := c.Network.NewPoller(netio.PollerConfig{Slots: c.Batch})
+	poller, err := c.Network.NewPoller(netio.PollerConfig{Slots: c.Batch, GSO: c.GSO, GRO: c.GRO})
 	if err != nil {
 		return nil, fmt.Errorf("worker %d: %w", i, err)
 	}
@@ -160,7 +191,12 @@ func (s *Server) newWorker(i int, c Config, start time.Time) (*worker, error) {
 	w.inbox.wake = poller.Wake
 	w.settings = &s.settings
 	w.sockets = w
+	if s.sealer != nil {
+		w.tickets = &tickets{sealer: s.sealer}
+	}
 	w.onEnded = w.expired
+	w.noteShortcuts()
+	w.counters.publish(netio.Counts{})
 	w.table = allocation.NewTable(allocation.Config{
 		Worker: i, Ports: s.ports, Ledger: s.ledger,
 		MaxPermissions: c.MaxPermissions, MaxChannels: c.MaxChannels,
@@ -174,14 +210,21 @@ func (s *Server) listenUDP(addr netip.AddrPort) (netip.AddrPort, error) {
 	if err != nil {
 		return addr, err
 	}
+	return group[0].Local(), s.watch(group)
+}
+
+// watch gives each worker its socket of a group.
+func (s *Server) watch(group []netio.Socket) error {
+	addr := group[0].Local()
+	s.udp = append(s.udp, udpListener{addr: addr})
 	for i, socket := range group {
 		w := s.workers[i]
 		w.listeners = append(w.listeners, socket)
 		if err := w.poller.Add(socket, listenerEvent|uint64(len(w.listeners)-1)); err != nil {
-			return addr, fmt.Errorf("watch udp %s: %w", addr, err)
+			return fmt.Errorf("watch udp %s: %w", addr, err)
 		}
 	}
-	return group[0].Local(), nil
+	return nil
 }
 
 // Addrs are the listening addresses, ports filled in.
@@ -220,6 +263,9 @@ func (s *Server) Serve(ctx context.Context) error {
 		<-w.done
 	}
 	s.tasks.Wait()
+	if s.connections != nil {
+		s.connections.tasks.Wait()
+	}
 	close(s.ended)
 	<-logged
 	close(s.closed)
@@ -273,6 +319,7 @@ func (s *Server) Stats() Stats {
 	st := Stats{
 		Allocations: s.ledger.Total(),
 		PortsInUse:  s.ports.InUse(), Ports: s.ports.Size(),
+		TCPPortsInUse: s.ports.InUseTCP(), TCPPorts: s.ports.SizeTCP(),
 		Streams: int(s.open.Load()), Draining: s.draining.Load(),
 	}
 	for _, w := range s.workers {
@@ -280,6 +327,9 @@ func (s *Server) Stats() Stats {
 			st.counts[i] += w.counters.published[i].Load()
 		}
 	}
-	st.fill()
+	st.fill(len(s.workers))
+	if s.connections != nil {
+		s.connections.stats(&st)
+	}
 	return st
 }

@@ -15,6 +15,8 @@ import (
 // concurrent use by itself.
 type settings struct {
 	realm           string
+	serverName      string // THIRD-PARTY-AUTHORIZATION; empty: no access tokens
+	software        string // of answers; "" for none
 	defaultLifetime allocation.Duration
 	maxLifetime     allocation.Duration
 	totalLifetime   allocation.Duration // 0: none
@@ -22,19 +24,28 @@ type settings struct {
 	known           stun.AttributeSet // comprehension-required attributes understood here
 	expiry          Expiry
 	userAllocations int
+	bandwidth       rate // of an allocation, each way
 	backlogBytes    int
 	backlogTime     time.Duration
 
 	verifier *auth.Verifier
 	nonces   *auth.Nonces
+	sealer   *auth.Tickets // nil without mobility
 	policy   *policy
 	ports    *allocation.Ports
 	ledger   *allocation.Ledger
 	budget   *budget
-	nat      []allocation.RelayAddress // those with an external address of their own
-	log      *slog.Logger
-	draining atomic.Bool   // no new allocations
-	unlogged atomic.Uint64 // lines the log could not take
+	vantages []*vantage // by listener, nil without NAT discovery
+
+	connections    *connections // of TCP allocations; nil where there are none
+	maxConnections int
+
+	nat        []allocation.RelayAddress // those with an external address of their own
+	log        *slog.Logger
+	alternates atomic.Pointer[Alternates] // where clients are sent that get no allocation here
+	draining   atomic.Bool                // no new allocations
+	unlogged   atomic.Uint64              // lines the log could not take
+	refused    [2]atomic.Bool             // GSO, GRO: the log has told that the kernel refused it
 }
 
 // A state is what handlers work on: one worker's, owned by it.
@@ -47,6 +58,7 @@ type state struct {
 	verifierState auth.VerifierState
 	nonceState    auth.NonceState
 	nonceSpace    [auth.NonceSize]byte
+	tickets       *tickets // nil without mobility
 	usernameSpace [512]byte
 	keySpace      [32]byte
 	unknown       []stun.AttributeType // for 420
@@ -63,7 +75,18 @@ type opener interface {
 	established(a *allocation.Allocation, from *origin)
 	// closeFamily ends one family of a dual allocation, end the allocation.
 	closeFamily(a *allocation.Allocation, ipv6 bool)
+	// connected says whether a TCP allocation has a connection to peer, is being
+	// connected or waits for its client.
+	connected(a *allocation.Allocation, peer netip.AddrPort) bool
+	// connect begins to connect to a peer: errLater, or errInsufficientCapacity.
+	connect(a *allocation.Allocation, peer netip.AddrPort, rq *request) error
 	end(a *allocation.Allocation, why EndReason)
+	// move begins to serve an allocation's client at another address, settle stops
+	// serving it at the old one. RFC 8016 §3.2.2.
+	move(a *allocation.Allocation, to *origin) error
+	settle(a *allocation.Allocation)
+	// handOver gives an allocation to the worker that a request reached.
+	handOver(a *allocation.Allocation, v *visit)
 }
 
 // An EndReason says why an allocation ended.
@@ -105,7 +128,9 @@ func (r EndReason) String() string {
 // and the maximum (RFC 8656 §7.2, §8.2), and no longer than the caps of
 // relay.lifetime.total and, with auth.expiry hard, the credential: 0 once that
 // time is over, or refreshing often would get past it.
-func (r *request) lifetime(created allocation.Time, credentialExpires int64) allocation.Duration {
+// What an access token is for never outlives it (RFC 7635 §9). credentialExpires is
+// zero for never.
+func (r *request) lifetime(created allocation.Time, credentialExpires time.Time) allocation.Duration {
 	granted := r.defaultLifetime
 	if asked, err := r.msg.Uint32(stun.AttrLifetime); err == nil {
 		granted = max(granted, min(allocation.Duration(asked)*allocation.Second, r.maxLifetime))
@@ -113,8 +138,13 @@ func (r *request) lifetime(created allocation.Time, credentialExpires int64) all
 	if r.totalLifetime > 0 {
 		granted = min(granted, r.totalLifetime-allocation.Duration(r.now-created))
 	}
-	if r.expiry == ExpiryHard && credentialExpires > 0 {
-		granted = min(granted, allocation.Duration(credentialExpires-r.wall.Unix())*allocation.Second)
+	switch {
+	case credentialExpires.IsZero():
+	case r.expiry == ExpiryHard:
+		granted = min(granted, allocation.Duration(credentialExpires.Unix()-r.wall.Unix())*allocation.Second)
+	case thirdParty(r.owner): // whole seconds, or LIFETIME might be rounded up
+		left := allocation.Duration(credentialExpires.Sub(r.wall))
+		granted = min(granted, left/allocation.Second*allocation.Second)
 	}
 	return max(granted, 0)
 }

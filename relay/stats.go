@@ -13,34 +13,48 @@ type Stats struct {
 	Allocations      int                          // live
 	AllocationsBy    map[allocation.Transport]int // live, by the client's transport
 	AllocationsTotal uint64
+	Moves            uint64 // of clients to another address (RFC 8016)
+	HandOvers        uint64 // of their allocations to another worker
 
 	FromClients, ToPeers, FromPeers, ToClients Traffic
 
 	PortsInUse, Ports int
-	Streams           int // open client connections
-	Panics            uint64
-	Draining          bool
+	// TCP allocations' ports, and their connections to peers: dialled, waiting for their client, and bound.
+	TCPPortsInUse, TCPPorts, PeerConnections int
+	Streams                                  int // open client connections
+	Panics                                   uint64
+	Draining                                 bool
 
 	// What the kernel was asked for: datagrams per call is the batch size reached.
 	RecvCalls, RecvDatagrams, SendCalls, SendDatagrams uint64
+	// Messages of several datagrams, and the datagrams in them: segments per message is how well a shortcut works.
+	GSOMessages, GSOSegments, GROMessages, GROSegments uint64
+	// GSO and GRO say whether every worker uses the shortcut now.
+	GSO, GRO bool
 
 	counts [numCounters]uint64
 }
 
 // Counters of a worker, one index each. Requests and authentications are blocks.
 const (
-	counterDrops           = 0
-	counterAuthentications = counterDrops + int(numDrops)
-	counterRequests        = counterAuthentications + int(numAuthentications)
-	counterCreated         = counterRequests + len(methods)*len(outcomes) // by transport
-	counterEnded           = counterCreated + len(transports)             // likewise
-	counterPanics          = counterEnded + len(transports)
-	counterFromClients     = counterPanics + 1 // packets, bytes; likewise below
-	counterToPeers         = counterFromClients + 2
-	counterFromPeers       = counterToPeers + 2
-	counterToClients       = counterFromPeers + 2
-	counterRecvCalls       = counterToClients + 2
-	numCounters            = counterRecvCalls + 4
+	counterDrops            = 0
+	counterAuthentications  = counterDrops + int(numDrops)
+	counterRequests         = counterAuthentications + int(numAuthentications)
+	counterCreated          = counterRequests + len(methods)*len(outcomes) // by transport
+	counterEnded            = counterCreated + len(transports)             // likewise
+	counterPanics           = counterEnded + len(transports)
+	counterMoves            = counterPanics + 1
+	counterHandOvers        = counterMoves + 1
+	counterTransportChanges = counterHandOvers + 1        // moves from one transport to another
+	counterFromClients      = counterTransportChanges + 1 // packets, bytes; likewise below
+	counterToPeers          = counterFromClients + 2
+	counterFromPeers        = counterToPeers + 2
+	counterToClients        = counterFromPeers + 2
+	counterRecvCalls        = counterToClients + 2
+	counterGSOMessages      = counterRecvCalls + 4
+	counterGSO              = counterGSOMessages + 4 // 1 while the worker uses it
+	counterGRO              = counterGSO + 1         // likewise
+	numCounters             = counterGRO + 1
 )
 
 // methods are those of which requests are counted, with their names in metrics.
@@ -53,10 +67,12 @@ var methods = [...]struct {
 	{stun.MethodRefresh, "refresh"},
 	{stun.MethodCreatePermission, "create_permission"},
 	{stun.MethodChannelBind, "channel_bind"},
+	{stun.MethodConnect, "connect"},
+	{stun.MethodConnectionBind, "connection_bind"},
 }
 
 // transports are those between clients and server.
-var transports = [...]allocation.Transport{allocation.UDP, allocation.TCP}
+var transports = [...]allocation.Transport{allocation.UDP, allocation.TCP, allocation.TLS, allocation.DTLS}
 
 // transportCounter is the counter of a transport in a block that begins at first.
 func transportCounter(first int, t allocation.Transport) int {
@@ -70,11 +86,11 @@ func transportCounter(first int, t allocation.Transport) int {
 
 // outcomes are what a request can be answered with; 0 is success.
 var outcomes = [...]stun.Code{
-	0, stun.CodeTryAlternate, stun.CodeBadRequest, stun.CodeUnauthenticated, stun.CodeForbidden,
+	0, stun.CodeTryAlternate, stun.CodeBadRequest, stun.CodeUnauthenticated, stun.CodeForbidden, stun.CodeMobilityForbidden,
 	stun.CodeUnknownAttribute, stun.CodeAllocationMismatch, stun.CodeStaleNonce,
 	stun.CodeAddressFamilyNotSupported, stun.CodeWrongCredentials, stun.CodeUnsupportedTransport,
-	stun.CodePeerAddressFamilyMismatch, stun.CodeAllocationQuotaReached, stun.CodeServerError,
-	stun.CodeInsufficientCapacity,
+	stun.CodePeerAddressFamilyMismatch, stun.CodeConnectionAlreadyExists, stun.CodeConnectionTimeoutOrFailure,
+	stun.CodeAllocationQuotaReached, stun.CodeServerError, stun.CodeInsufficientCapacity,
 }
 
 func requestCounter(m stun.Method, c stun.Code) int {
@@ -103,11 +119,12 @@ const (
 	AuthenticationWrongPassword
 	AuthenticationExpired
 	AuthenticationRevoked
+	AuthenticationWrongToken
 	numAuthentications
 )
 
 var authentications = [numAuthentications]string{
-	"ok", "challenged", "malformed", "stale_nonce", "unknown_user", "wrong_password", "expired", "revoked",
+	"ok", "challenged", "malformed", "stale_nonce", "unknown_user", "wrong_password", "expired", "revoked", "wrong_token",
 }
 
 // String is the outcome's name, as metrics label it.
@@ -143,18 +160,24 @@ func (s Stats) EachRequest(yield func(method string, code int, n uint64)) {
 // Requests is how many requests of a method were answered with a code, 0 for success.
 func (s Stats) Requests(m stun.Method, c stun.Code) uint64 { return s.counts[requestCounter(m, c)] }
 
-// fill sets the fields that come from the counters.
-func (s *Stats) fill() {
+// fill sets the fields that come from the counters of so many workers.
+func (s *Stats) fill(workers int) {
 	s.AllocationsBy = map[allocation.Transport]int{}
 	for i, t := range transports {
 		created, ended := s.counts[counterCreated+i], s.counts[counterEnded+i]
 		s.AllocationsTotal += created
 		s.AllocationsBy[t] = int(created - ended)
 	}
+	s.AllocationsTotal -= s.counts[counterTransportChanges]
 	s.Panics = s.counts[counterPanics]
+	s.Moves, s.HandOvers = s.counts[counterMoves], s.counts[counterHandOvers]
 	traffic := func(i int) Traffic { return Traffic{Packets: s.counts[i], Bytes: s.counts[i+1]} }
 	s.FromClients, s.ToPeers = traffic(counterFromClients), traffic(counterToPeers)
 	s.FromPeers, s.ToClients = traffic(counterFromPeers), traffic(counterToClients)
 	s.RecvCalls, s.RecvDatagrams = s.counts[counterRecvCalls], s.counts[counterRecvCalls+1]
 	s.SendCalls, s.SendDatagrams = s.counts[counterRecvCalls+2], s.counts[counterRecvCalls+3]
+	s.GSOMessages, s.GSOSegments = s.counts[counterGSOMessages], s.counts[counterGSOMessages+1]
+	s.GROMessages, s.GROSegments = s.counts[counterGSOMessages+2], s.counts[counterGSOMessages+3]
+	s.GSO = s.counts[counterGSO] == uint64(workers)
+	s.GRO = s.counts[counterGRO] == uint64(workers)
 }

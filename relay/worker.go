@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"turnout/allocation"
@@ -13,9 +14,12 @@ import (
 )
 
 const (
-	listenerBatch = 64 // datagrams read of a ready listener in a round
-	relayBatch    = 32 // and of a ready relay socket
+	listenerBatch = 64 // slots filled from a ready listener in a round
+	relayBatch    = 32 // and from a ready relay socket
 	inboxBatch    = 64 // posts served in a round
+	// outsBatch datagrams are sent before more is read: they and their headers are in
+	// the processor's caches still, and the first of them has waited long enough.
+	outsBatch = 512
 )
 
 // A worker is a single-threaded TURN server: it owns its clients' allocations,
@@ -27,10 +31,12 @@ type worker struct {
 	poller    netio.Poller
 	network   netio.Network
 	listeners []netio.Socket
+	workers   []*worker // all of them, by index
 	inbox     inbox
 	ended     chan endedAllocation // to the log
 	failed    chan<- error         // why run cannot go on
 	done      chan struct{}        // closed when run returns
+	forwarded atomic.Int32         // datagrams in the inbox that other workers put there
 
 	// owned by the worker
 	state
@@ -47,9 +53,15 @@ type worker struct {
 	builder stun.Builder
 	request request
 	origin  origin // of the datagram being served
+	verdict verdict
 	random  *rand.ChaCha8
-	stop    bool
-	onEnded func(a *allocation.Allocation, ipv4, ipv6 bool)
+	leaving []*parcel // allocations that go to other workers at the end of the round
+
+	visiting   map[allocation.FiveTuple]struct{} // clients whose request another worker looks at
+	forwarding map[allocation.FiveTuple]*worker  // clients whose allocation another worker has
+	shortcuts  netio.Shortcuts                   // as noted last
+	stop       bool
+	onEnded    func(a *allocation.Allocation, ipv4, ipv6 bool)
 }
 
 // A delivery remembers what a queued datagram was counted as, to take it back if
@@ -113,7 +125,7 @@ func (w *worker) serveEvent(e netio.Event) {
 		return // the inbox is looked into every round
 	}
 	if e.ID&listenerEvent != 0 {
-		w.serveListener(w.listeners[e.ID&^listenerEvent])
+		w.serveListener(int(e.ID &^ listenerEvent))
 		return
 	}
 	index, ipv6, generation := splitRelayEvent(e.ID)
@@ -134,7 +146,8 @@ func (w *worker) serveEvent(e netio.Event) {
 }
 
 // serveListener reads one batch of what clients sent.
-func (w *worker) serveListener(s netio.Socket) {
+func (w *worker) serveListener(index int) {
+	s, at := w.listeners[index], w.vantages[index]
 	packets, err := w.receive(s, listenerBatch)
 	if err != nil {
 		// It would stay readable for ever. Others go on.
@@ -142,13 +155,14 @@ func (w *worker) serveListener(s netio.Socket) {
 		_ = w.poller.Remove(s)
 		return
 	}
-	for _, packet := range packets {
-		from := &w.origin
+	bound := s.Local()
+	for i := range packets {
+		packet, from := &packets[i], &w.origin
 		*from = origin{
 			tuple:  allocation.FiveTuple{Client: packet.Addr, Server: packet.Local, Transport: allocation.UDP},
-			socket: s,
+			socket: s, vantage: at,
 		}
-		if packet.Local != s.Local() {
+		if packet.Local != bound {
 			from.local = packet.Local.Addr()
 		}
 		w.serveClient(packet.Payload, packet.TOS, from)
@@ -164,18 +178,18 @@ func (w *worker) serveRelay(a *allocation.Allocation, s netio.Socket) {
 		w.end(a, EndSocketBroken)
 		return
 	}
-	for _, packet := range packets {
+	for i := range packets {
 		if w.links[id.Index()].id != id {
 			return // a panic has ended it
 		}
-		w.servePeer(a, packet)
+		w.servePeer(a, &packets[i])
 	}
 }
 
-// receive reads a batch; when the slots are full it ends the round's first half
-// to free them.
+// receive reads a batch; when the slots are full, or much is to be sent, it ends
+// the round's first half.
 func (w *worker) receive(s netio.Socket, n int) ([]netio.Packet, error) {
-	if w.poller.Room() == 0 {
+	if w.poller.Room() == 0 || len(w.outs) >= outsBatch {
 		w.flush()
 	}
 	return w.poller.Recv(s, n)
@@ -186,9 +200,12 @@ func (w *worker) serveInbox() (pending bool) {
 	posts := w.inbox.take()
 	n := min(len(posts), inboxBatch)
 	for i := range n {
-		if p := &posts[i]; p.do != nil {
+		switch p := &posts[i]; {
+		case p.do != nil:
 			p.do(w)
-		} else {
+		case p.parcel != nil:
+			w.acceptParcel(p.parcel)
+		default:
 			w.serveFrames(p.stream, p.frames)
 		}
 	}
@@ -217,6 +234,8 @@ func (w *worker) endRound() {
 		w.closing[i] = nil
 	}
 	w.closing = w.closing[:0]
+	w.sendParcels()
+	w.noteShortcuts()
 	w.counters.publish(w.poller.Counts())
 }
 
@@ -247,8 +266,9 @@ func (w *worker) flush() {
 var panicsOn = false
 
 // recovered survives a panic in a handler: the datagram is dropped, its
-// allocation ended, and stack and message type logged without payload.
-func (w *worker) recovered(ft allocation.FiveTuple, payload []byte) {
+// allocation ended (a, or where that is nil the one of the client from), and stack
+// and message type logged without payload.
+func (w *worker) recovered(from *origin, a *allocation.Allocation, payload []byte) {
 	v := recover()
 	if v == nil {
 		return
@@ -263,22 +283,31 @@ func (w *worker) recovered(ft allocation.FiveTuple, payload []byte) {
 		kind = m.Method().String()
 	}
 	w.log.Error("a handler panicked", "message", kind, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-	if a := w.table.Lookup(ft); a != nil {
+	if a == nil {
+		a = w.table.Lookup(from.tuple)
+	}
+	if a != nil && a.ID() != 0 { // the handler may have ended it before
 		w.end(a, EndPanicked)
 	}
 }
 
 // finish ends every allocation and closes what the worker owns.
 func (w *worker) finish() {
+	for _, p := range w.inbox.close() {
+		switch {
+		case p.parcel != nil:
+			w.refuseParcel(p.parcel)
+		case p.do != nil: // it may bring a connection that somebody has to close
+			p.do(w)
+		case p.stream != nil && p.frames != nil:
+			p.stream.resume()
+		}
+	}
 	for a := range w.table.All() {
 		w.end(a, EndShutdown)
 	}
 	w.endRound()
-	for _, p := range w.inbox.close() {
-		if p.stream != nil && p.frames != nil {
-			p.stream.resume()
-		}
-	}
+	w.endRound() // closes what could not leave in the first
 	for _, s := range w.listeners {
 		_ = w.poller.Remove(s)
 		_ = s.Close()

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"strings"
 
-	"turnout/allocation"
 	"turnout/auth/token"
 	"turnout/internal/api"
 	"turnout/internal/config"
@@ -22,7 +21,7 @@ func (a *app) announce(ctx context.Context, l *config.Loaded, t trust, s *servic
 			"`turnout config example` prints a file to start from.\n\n")
 	}
 	for _, ln := range r.bound {
-		fmt.Fprintf(&b, "listening  %s://%s\n", scheme(ln.Transport), ln.Addr)
+		fmt.Fprintf(&b, "listening  %s://%s\n", ln.Transport, ln.Addr)
 	}
 	for _, at := range r.config.RelayAddresses {
 		fmt.Fprintf(&b, "relaying   %s, ports %d-%d\n", at.External, r.config.PortMin, r.config.PortMax)
@@ -51,7 +50,7 @@ func (a *app) announce(ctx context.Context, l *config.Loaded, t trust, s *servic
 
 // announceCredentials adds a configuration for new RTCPeerConnection(…).
 func (a *app) announceCredentials(b *strings.Builder, t trust, r relaying) error {
-	stun, turn := serverURLs(r.bound, r.config.RelayAddresses)
+	stun, turn := serverURLs(r.bound, r.config.RelayAddresses, r.name)
 	if len(turn) == 0 || t.keyring == nil {
 		return nil
 	}
@@ -95,13 +94,6 @@ func (a *app) announceAccess(ctx context.Context, b *strings.Builder, l *config.
 	}
 	fmt.Fprintf(b, "\nA page to try it with, for an hour:\n%s/#token=%s\n", at, text)
 	return nil
-}
-
-func scheme(t allocation.Transport) string {
-	if t == allocation.TCP {
-		return "tcp"
-	}
-	return "udp"
 }
 
 // newLogger logs to w as the configuration says.

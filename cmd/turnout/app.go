@@ -28,6 +28,7 @@ type app struct {
 	environ        []string
 	now            func() time.Time
 	parts          parts
+	again          <-chan struct{} // closed by the second signal; nil: never
 
 	ran bool // a command was found and its flags were read
 }
@@ -50,7 +51,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	root.AddCommand(a.serveCommand(), a.configCommand(), a.credentialsCommand(), a.tokenCommand(), a.userCommand(), a.versionCommand())
+	root.AddCommand(a.serveCommand(), a.configCommand(), a.credentialsCommand(), a.tokenCommand(), a.userCommand(), a.benchCommand(), a.versionCommand())
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK

@@ -95,7 +95,8 @@ type fakeRelay struct {
 	ended   chan struct{} // closed by Shutdown
 	onStart func(relay.Config)
 	onStop  func()
-	live    bool // a call is
+	live    bool                  // a call is
+	found   chan relay.Alternates // given to SetAlternates
 
 	mu    sync.Mutex
 	calls []string
@@ -165,13 +166,20 @@ func (f *fakeRelay) EndUsername(username string) int {
 	return 1
 }
 
-func (f *fakeRelay) Drain()             { f.called("Drain") }
-func (f *fakeRelay) Ready() bool        { return true }
-func (f *fakeRelay) Stats() relay.Stats { return relay.Stats{Allocations: 1} }
+func (f *fakeRelay) Drain()                           { f.called("Drain") }
+func (f *fakeRelay) Ready() bool                      { return true }
+func (f *fakeRelay) SetAlternates(a relay.Alternates) { f.found <- a }
+func (f *fakeRelay) Stats() relay.Stats {
+	if f.live {
+		return relay.Stats{Allocations: 1}
+	}
+	return relay.Stats{}
+}
 
 // TestExit runs commands that end by themselves.
 func TestExit(t *testing.T) {
 	t.Parallel()
+	oauth := file(t, withOAuth)
 	good, wrong := file(t, minimal), file(t, "listn: []\nrealm: 'a\"b'\n")
 	users := file(t, "listen: [udp://192.0.2.1:3478]\nauth: {users: {alice: wonderland}}\nrelay: {addresses: 192.0.2.1}\n")
 	for _, c := range []struct {
@@ -179,9 +187,14 @@ func TestExit(t *testing.T) {
 		code           int
 		stdout, stderr string // contained; empty: nothing at all is written there
 	}{
-		{"", exitUsage, "", "turnout: turnout needs a command, of config, credentials, serve, token, user, version; see turnout --help\n"},
+		{"", exitUsage, "", "turnout: turnout needs a command, of bench, config, credentials, serve, token, user, version; see turnout --help\n"},
 		{"sevre", exitUsage, "", "turnout: turnout has no command \"sevre\"; did you mean serve?\n"},
 		{"config", exitUsage, "", "turnout: turnout config needs a command, of check, example, print; see turnout config --help\n"},
+		{"token", exitUsage, "", "turnout: turnout token needs a command, of mint, oauth, verify; see turnout token --help\n"},
+		{"token oauth --config " + good, exitUsage, "", "turnout: auth.oauth has no keys to make a token with"},
+		{"token oauth --ttl 0s --config " + good, exitUsage, "", "turnout: --ttl 0s is too short; give at least 1s\n"},
+		{"token oauth --kid west --config " + oauth, exitUsage, "", "turnout: no key of an authorization server has kid \"west\"\n"},
+		{"token oauth --config " + oauth, exitOK, "\"access_token\": ", "takes the first 32"},
 		{"config chek", exitUsage, "", "turnout: turnout config has no command \"chek\"; did you mean check?\n"},
 		{"config zzz", exitUsage, "", "turnout: turnout config has no command \"zzz\", but check, example, print\n"},
 		{"serve now", exitUsage, "", "turnout: unknown command \"now\" for \"turnout serve\"\n"},

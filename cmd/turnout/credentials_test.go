@@ -87,7 +87,7 @@ func TestServerURLs(t *testing.T) {
 		{"a wildcard without an address of its family", udp("[::]:3478"), []allocation.RelayAddress{nat}, nil},
 		{"a port not known yet", udp("192.0.2.1:0"), nil, nil},
 	} {
-		stun, turn := serverURLs([]relay.Listener{c.listener}, c.addresses)
+		stun, turn := serverURLs([]relay.Listener{c.listener}, c.addresses, "")
 		if !slices.Equal(turn, c.turn) {
 			t.Errorf("%s: %v, want %v", c.what, turn, c.turn)
 		}
@@ -97,7 +97,7 @@ func TestServerURLs(t *testing.T) {
 			}
 		}
 	}
-	if stun, turn := serverURLs([]relay.Listener{{Transport: allocation.TCP, Addr: netip.MustParseAddrPort("192.0.2.1:3478")}}, nil); len(stun) != 0 || turn[0] != "turn:192.0.2.1:3478?transport=tcp" {
+	if stun, turn := serverURLs([]relay.Listener{{Transport: allocation.TCP, Addr: netip.MustParseAddrPort("192.0.2.1:3478")}}, nil, "turn.test"); len(stun) != 0 || turn[0] != "turn:192.0.2.1:3478?transport=tcp" {
 		t.Errorf("TCP: %v %v", stun, turn)
 	}
 }

@@ -2,12 +2,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
-	"math/big"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -88,87 +82,13 @@ func TestRotate(t *testing.T) {
 	}
 }
 
-// pemPair writes a certificate of this serial number and its key.
-func pemPair(t *testing.T, cert, key string, serial int64) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotBefore: noon, NotAfter: noon.Add(time.Hour), DNSNames: []string{"localhost"}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: raw}} {
-		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// TestCertificate reads the files again when they change, and never serves half of a pair.
-func TestCertificate(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	c := &certificate{cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem")}
-	if err := c.load(); !os.IsNotExist(err) {
-		t.Errorf("without files: %v", err)
-	}
-	pemPair(t, c.cert, c.key, 1)
-	if err := c.load(); err != nil {
-		t.Fatal(err)
-	}
-	serial := func() int64 {
-		c.looked = time.Time{} // it is time to look
-		pair, err := c.get(nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		leaf, err := x509.ParseCertificate(pair.Certificate[0])
-		if err != nil {
-			t.Fatal(err)
-		}
-		return leaf.SerialNumber.Int64()
-	}
-	old, err := os.ReadFile(c.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pemPair(t, c.cert, c.key, 2)
-	fresh, err := os.ReadFile(c.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	later := time.Now().Add(time.Minute)
-	replace := func(key []byte) {
-		if err := os.WriteFile(c.key, key, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		later = later.Add(time.Minute)
-		if err := os.Chtimes(c.key, later, later); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if replace(old); serial() != 1 {
-		t.Error("the new certificate is served with the old key, or none")
-	}
-	if replace(fresh); serial() != 2 {
-		t.Error("the new pair is not served")
-	}
-}
-
 // TestCertificateMissing is a configuration that cannot be served: both commands say so with the key's name.
 func TestCertificateMissing(t *testing.T) {
 	t.Parallel()
 	name := file(t, minimal+"api: {listen: \"https://127.0.0.1:0\", cert: none.pem, key: none.pem}\nstore: {path: "+t.TempDir()+"}\n")
 	for _, command := range []string{"config check", "serve"} {
 		c := newConsole(t)
-		if code := c.run(t.Context(), append(strings.Fields(command), "--config", name)); code != exitUsage || !strings.Contains(c.err.String(), "api.cert: open ") {
+		if code := c.run(t.Context(), append(strings.Fields(command), "--config", name)); code != exitUsage || !strings.Contains(c.err.String(), "api.cert: \"") {
 			t.Errorf("%s: exit %d: %s", command, code, &c.err)
 		}
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/base64"
 	"fmt"
 	"log/slog"
@@ -10,11 +9,9 @@ import (
 	"net/url"
 	"time"
 
-	"turnout/allocation"
 	"turnout/auth/token"
 	"turnout/internal/api"
 	"turnout/internal/config"
-	"turnout/relay"
 )
 
 // tokenVerifier recognises own users' tokens and those of the configured issuers. k may be nil, for a check of the configuration alone.
@@ -97,7 +94,11 @@ func (a *app) configuredURLs(l *config.Loaded) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	stun, turn := serverURLs(listeners(l, host), addresses)
+	tr, err := newTransports(l, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	stun, turn := serverURLs(listeners(l, host), addresses, tr.name())
 	if len(turn) == 0 {
 		return nil, errNoURL
 	}
@@ -122,11 +123,11 @@ func revealMap(secrets map[string]config.Secret) map[string]string {
 }
 
 // relayURLs are what clients are told: the configuration's, or those of the listeners.
-func relayURLs(l *config.Loaded, bound []relay.Listener, addresses []allocation.RelayAddress) []string {
+func relayURLs(l *config.Loaded, r relaying) []string {
 	if len(l.API.Advertise) > 0 {
 		return l.API.Advertise
 	}
-	stun, turn := serverURLs(bound, addresses)
+	stun, turn := serverURLs(r.bound, r.config.RelayAddresses, r.name)
 	return append(turn, stun...)
 }
 
@@ -141,16 +142,4 @@ func endpoint(l *config.Loaded, addr netip.AddrPort) string {
 // connectionString is what SDKs and commands take.
 func connectionString(endpoint string, accessKey []byte) string {
 	return fmt.Sprintf("endpoint=%s;accesskey=%s", endpoint, base64.StdEncoding.EncodeToString(accessKey))
-}
-
-// certificates are those of the service's listener, nil for http.
-func certificates(l *config.Loaded) (*tls.Config, error) {
-	if l.API.Listen.Scheme != "https" {
-		return nil, nil
-	}
-	c := &certificate{cert: l.API.Cert, key: l.API.Key}
-	if err := c.load(); err != nil {
-		return nil, unusable("api.cert", err)
-	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}, nil
 }

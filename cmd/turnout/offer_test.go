@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -220,7 +222,7 @@ func TestServiceCommands(t *testing.T) {
 		{exitFailure, "401 Denied", []string{"user", "list", "--connection-string", "endpoint=" + service + "/;accesskey=AAAA"}},
 		{exitUsage, "this configuration has no api", []string{"user", "list", "--config", file(t, minimal)}},
 		{exitUsage, "needs a command, of create, delete, list, revoke", []string{"user"}},
-		{exitUsage, "needs a command, of mint, verify", []string{"token"}},
+		{exitUsage, "needs a command, of mint, oauth, verify", []string{"token"}},
 	} {
 		_, errs := turnout(c.code, c.args...)
 		if !strings.Contains(errs, c.want) || strings.Contains(errs, "AAAA") {
@@ -292,5 +294,44 @@ func TestServiceAlone(t *testing.T) {
 	}
 	if code := stop(); code != exitOK {
 		t.Errorf("exit %d: %s", code, &c.err)
+	}
+}
+
+// TestHTTPS shows the service's own certificate, or those of the relay where it has none.
+func TestHTTPS(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	relayed, relayedKey := certify(t, dir, "turn.test")
+	own, ownKey := certify(t, dir, "api.test")
+	for want, more := range map[string]string{"turn.test": "", "api.test": ", cert: " + own + ", key: " + ownKey} {
+		c := newConsole(t)
+		c.parts, c.now = realParts, time.Now
+		stop := c.serving(t, "--config", file(t, fmt.Sprintf("listen: [udp://127.0.0.1:0]\nrelay: {addresses: 127.0.0.1}\ntls: {cert: %s, key: %s}\nstore: {path: %s}\napi: {listen: \"https://127.0.0.1:0\", names: [%s]%s}\n",
+			relayed, relayedKey, t.TempDir(), want, more)))
+		at := regexp.MustCompile(`(?m)^service    https://(\S+)$`).FindStringSubmatch(c.out.String())
+		if at == nil {
+			t.Fatalf("%s%s", &c.out, &c.err)
+		}
+		roots := x509.NewCertPool()
+		for _, name := range []string{relayed, own} {
+			text, err := os.ReadFile(name)
+			if err != nil || !roots.AppendCertsFromPEM(text) {
+				t.Fatal(name, err)
+			}
+		}
+		conn, err := tls.Dial("tcp", at[1], &tls.Config{RootCAs: roots, ServerName: want})
+		if err != nil {
+			t.Fatalf("%s: %v", want, err)
+		}
+		if _, err := io.WriteString(conn, "GET /openapi.json HTTP/1.1\r\nHost: "+want+"\r\nConnection: close\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if answer, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200 ") {
+			t.Errorf("%s: %v %.80s", want, err, answer)
+		}
+		_ = conn.Close()
+		if code := stop(); code != exitOK {
+			t.Errorf("exit %d: %s", code, &c.err)
+		}
 	}
 }

@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,21 +20,18 @@ import (
 	"turnout/relay"
 )
 
-// Ends of a relay that was told to stop. Calls last for minutes: waiting a little longer would save none, so the grace is for the
-// answers and closing calls under way.
 const (
-	grace       = time.Second
-	hardStop    = 5 * time.Second // for everything, the grace included
-	shownFor    = time.Hour       // how long the credentials are valid that serve prints
-	shownUser   = "operator"      // and for whom
-	scrapesOnce = 4               // at a time; more are answered 503
+	shownFor    = time.Hour  // how long the credentials are valid that serve prints
+	shownUser   = "operator" // and for whom
+	scrapesOnce = 4          // at a time; more are answered 503
 )
 
 func (a *app) serveCommand() *cobra.Command {
 	var s source
 	c := a.command("serve [--config FILE]", "Run the relay and the service",
 		"Run the relay and the service. Without a configuration both serve loopback only, for a first try.\n"+
-			"SIGTERM or SIGINT ends it cleanly; a second one at once.",
+			"SIGTERM or SIGINT drains the relay: no new allocations are made, and it ends when the last one has, or at\n"+
+			"drain.deadline. A second one ends what is live at once.",
 		func(ctx context.Context) error {
 			l, err := a.load(&s)
 			if err != nil {
@@ -70,27 +67,36 @@ func (a *app) serve(ctx context.Context, l *config.Loaded) error {
 	if err != nil {
 		return err
 	}
-	own, err := s.listenAdmins(l)
+	tr, err := newTransports(l, s.log)
 	if err != nil {
 		return err
 	}
-	at, err := s.listenAPI(l)
+	defer tr.watch(ctx)()
+	own, err := s.listenAdmins(l, tr)
+	if err != nil {
+		return err
+	}
+	at, err := s.listenAPI(l, tr)
 	if err != nil {
 		return err
 	}
 	if at.IsValid() {
 		own = append(own, at)
 	}
-	r, err := a.startRelay(ctx, l, t, s, own)
+	r, err := a.startRelay(ctx, l, t, s, tr, own)
 	if err != nil {
 		return err
 	}
+	if server := s.relay.Load(); server != nil {
+		defer a.watchAlternates(l, *server, s.log)()
+	}
+	stop := func() error { return s.stop(time.Duration(l.Drain.Deadline), a.again) }
 	if err := a.startAPI(l, t, s, r); err != nil {
-		return errors.Join(err, s.stop())
+		return errors.Join(err, stop())
 	}
 	s.serving.Store(true)
 	if err := a.announce(ctx, l, t, s, r); err != nil {
-		return errors.Join(err, s.stop())
+		return errors.Join(err, stop())
 	}
 	select {
 	case err = <-s.ended:
@@ -98,9 +104,9 @@ func (a *app) serve(ctx context.Context, l *config.Loaded) error {
 		if err == nil {
 			err = errors.New("the relay ended by itself")
 		}
-		return errors.Join(err, s.stop())
+		return errors.Join(err, stop())
 	case <-ctx.Done():
-		return s.stop()
+		return stop()
 	}
 }
 
@@ -134,10 +140,11 @@ func (a *app) openTrust(ctx context.Context, l *config.Loaded, s *service) (t tr
 type relaying struct {
 	config relay.Config
 	bound  []relay.Listener
+	name   string // what the certificate is good for
 }
 
 // startRelay makes the relay and lets it serve, where the configuration has one.
-func (a *app) startRelay(ctx context.Context, l *config.Loaded, t trust, s *service, own []netip.AddrPort) (relaying, error) {
+func (a *app) startRelay(ctx context.Context, l *config.Loaded, t trust, s *service, tr *transports, own []netip.AddrPort) (relaying, error) {
 	if len(l.Listen) == 0 {
 		return relaying{}, nil
 	}
@@ -150,6 +157,7 @@ func (a *app) startRelay(ctx context.Context, l *config.Loaded, t trust, s *serv
 		return relaying{}, err
 	}
 	c := a.relayConfig(l, t, addresses, host, own, s.log)
+	c.ListenStream = tr.listen
 	server, err := a.parts.newRelay(c)
 	if err != nil {
 		return relaying{}, err
@@ -157,19 +165,19 @@ func (a *app) startRelay(ctx context.Context, l *config.Loaded, t trust, s *serv
 	// The relay ends by Shutdown, not with ctx, so that it can drain.
 	s.run(func() error { return server.Serve(context.WithoutCancel(ctx)) })
 	s.relay.Store(&server)
-	return relaying{c, server.Addrs()}, nil
+	return relaying{c, server.Addrs(), tr.name()}, nil
 }
 
 // listenAPI opens the service's listener, so that a port in use is told before anything is served.
-func (s *service) listenAPI(l *config.Loaded) (at netip.AddrPort, err error) {
+func (s *service) listenAPI(l *config.Loaded, tr *transports) (at netip.AddrPort, err error) {
 	if !l.API.Listen.Addr.IsValid() {
 		return at, nil
 	}
-	c, err := certificates(l)
-	if err != nil {
-		return at, err
+	var shown *tls.Config
+	if l.API.Listen.Scheme == "https" {
+		shown = tr.https.Server()
 	}
-	if s.api, err = api.Listen(l.API.Listen.Addr, c, s.log); err != nil {
+	if s.api, err = api.Listen(l.API.Listen.Addr, shown, s.log); err != nil {
 		return at, fmt.Errorf("api.listen: %w", err)
 	}
 	return s.api.Addr(), nil
@@ -184,7 +192,7 @@ func (a *app) startAPI(l *config.Loaded, t trust, s *service, r relaying) error 
 	if err != nil {
 		return err
 	}
-	offer, err := a.newOffer(l, t, relayURLs(l, r.bound, r.config.RelayAddresses), verifier, s.log)
+	offer, err := a.newOffer(l, t, relayURLs(l, r), verifier, s.log)
 	if err != nil {
 		return err
 	}
@@ -205,14 +213,14 @@ func (s *service) run(part func() error) {
 }
 
 // listenAdmins serves the operator's pages on both listeners, before there is a relay: /readyz says so.
-func (s *service) listenAdmins(l *config.Loaded) (own []netip.AddrPort, err error) {
+func (s *service) listenAdmins(l *config.Loaded, tr *transports) (own []netip.AddrPort, err error) {
 	registry := metrics.New(build(), func() (relay.Stats, bool) {
 		server := s.relay.Load()
 		if server == nil {
 			return relay.Stats{}, false
 		}
 		return (*server).Stats(), true
-	})
+	}, tr.secured.Stats)
 	for _, at := range []struct {
 		key  string
 		addr config.Address
@@ -249,74 +257,4 @@ func (s *service) state() admin.State {
 		return admin.Draining
 	}
 	return admin.Starting
-}
-
-// stop ends the service and the relay, and then the operator's pages, which say so until the end.
-func (s *service) stop() error {
-	s.draining.Store(true)
-	live := 0
-	server := s.relay.Load()
-	if server != nil {
-		live = (*server).Stats().Allocations
-	}
-	s.log.Info("stopping", "allocations", live)
-	if server != nil {
-		(*server).Drain()
-	}
-	done := make(chan error, 1)
-	go func() {
-		err := s.shutdown(server)
-		s.closeAdmins()
-		for range s.running {
-			err = errors.Join(err, <-s.ended)
-		}
-		done <- err
-	}()
-	select {
-	case err := <-done:
-		if err == nil {
-			s.log.Info("stopped")
-		}
-		return err
-	case <-time.After(hardStop):
-		return fmt.Errorf("did not stop within %s; what was left is ended with the process", hardStop)
-	}
-}
-
-// shutdown lets service and relay answer what is under way.
-func (s *service) shutdown(server *relayServer) error {
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
-	defer cancel()
-	var both sync.WaitGroup
-	if s.api != nil {
-		both.Go(func() { _ = s.api.Shutdown(ctx) }) // its Serve says what was wrong
-	}
-	var err error
-	if server != nil {
-		err = (*server).Shutdown(ctx)
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = nil // what was live after the grace was ended: that is how it is meant
-		}
-	}
-	both.Wait()
-	return err
-}
-
-// close gives back what stop has not, since it never came to it.
-func (s *service) close() {
-	if s.api != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), grace)
-		defer cancel()
-		_ = s.api.Shutdown(ctx)
-	}
-	s.closeAdmins()
-	s.keep.close()
-}
-
-func (s *service) closeAdmins() {
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
-	defer cancel()
-	for _, server := range s.admins {
-		_ = server.Shutdown(ctx) // its Serve says what was wrong
-	}
 }

@@ -240,19 +240,28 @@ func TestStuckShutdown(t *testing.T) {
 		if got := <-code; got != exitFailure || !strings.HasSuffix(c.err.String(), "turnout: did not stop within 5s; what was left is ended with the process\n") {
 			t.Errorf("exit %d: %s", got, &c.err)
 		}
-		if took := time.Since(began); took != hardStop {
+		if took := time.Since(began); took != time.Second+hardStop { // a second passes until it is seen that no call is live
 			t.Errorf("took %v", took)
 		}
 		close(gate) // and so every goroutine ends
 	})
 }
 
-// TestGrace has a live call: it is ended after the grace, and that is a clean end.
-func TestGrace(t *testing.T) {
-	name := file(t, minimal)
+// TestDrain has a live call: it goes on until the deadline, or the second signal, and that is a clean end. /readyz says so
+// at once.
+func TestDrain(t *testing.T) {
+	name := file(t, minimal+"drain: {deadline: 30m}\n")
+	for _, hurry := range []time.Duration{0, 7 * time.Minute} {
+		testDrain(t, name, hurry)
+	}
+}
+
+func testDrain(t *testing.T, name string, hurry time.Duration) {
 	c := newConsole(t)
 	c.relay.live = true
 	synctest.Test(t, func(t *testing.T) {
+		again := make(chan struct{})
+		c.again = again
 		c.relay.ended, c.relay.broken = make(chan struct{}), make(chan error)
 		ctx, cancel := context.WithCancel(context.Background())
 		code := make(chan int)
@@ -260,11 +269,17 @@ func TestGrace(t *testing.T) {
 		synctest.Wait()
 		began := time.Now()
 		cancel()
+		want := 30 * time.Minute
+		if hurry > 0 {
+			want = hurry
+			time.Sleep(hurry)
+			close(again)
+		}
 		if got := <-code; got != exitOK {
 			t.Errorf("exit %d: %s", got, &c.err)
 		}
-		if took := time.Since(began); took != grace {
-			t.Errorf("took %v", took)
+		if took := time.Since(began); took != want {
+			t.Errorf("took %v, want %v", took, want)
 		}
 	})
 }
@@ -286,18 +301,26 @@ func TestRelayConfig(t *testing.T) {
 	network := netio.Network(new(fakeNetwork))
 	c.parts.portable = func() netio.Network { return network }
 	text := `realm: turnout.example
-listen: [udp://0.0.0.0:3478, "tcp://[2001:db8::1]:3479"]
+software: none
+listen: [udp://0.0.0.0:3478, "tcp://[2001:db8::1]:3479", "udp://[2001:db8::1]:3479"]
 relay:
   addresses: [{bind: 10.0.0.4, external: 203.0.113.7}]
   ports: 50000-50001
   batch: 3
+  gso: off
+  gro: auto
   lifetime: {default: 11m, max: 2h, total: 3h}
   channels: rfc5766
+  tcp: {enabled: false, ports: [443, 1024-2000]}
   network: portable
+nat-discovery: {alternate: {bind: "[2001:db8::2]:3480", external: "2001:db8::3"}}
 peers: {allow: [10.0.0.0/8], deny: [10.1.0.0/16]}
 auth: {secrets: [{id: new, secret: a-secret-of-some-length}, {id: old, secret: another-secret-of-some-length}], users: {alice: wonderland}, expiry: hard}
-quota: {user: {allocations: 5}, total: {allocations: 6}}
-limits: {permissions: 7, channels: 8, unauthenticated: {rate: 9, burst: 10}, backlog: {bytes: 70000, time: 12ms}}
+quota: {user: {allocations: 5}, allocation: {bandwidth: 50000000}, total: {allocations: 6}}
+limits: {permissions: 7, channels: 8, connections: 13, unauthenticated: {rate: 9, burst: 10}, backlog: {bytes: 70000, time: 12ms}}
+mobility: true
+alternates: [{url: "turn:192.0.2.9?transport=udp", weight: 3, domain: other.example}]
+drain: {alternate: ["turns:[2001:db8::9]:3479"]}
 log: {level: error}
 `
 	if code := c.serving(t, "--config", file(t, text))(); code != exitOK {
@@ -305,24 +328,32 @@ log: {level: error}
 	}
 	got := c.relay.config
 	want := relay.Config{
-		Realm: "turnout.example",
+		Realm: "turnout.example", Software: "none", NoSoftware: true,
 		Listeners: []relay.Listener{{Transport: allocation.UDP, Addr: netip.MustParseAddrPort("0.0.0.0:3478")},
-			{Transport: allocation.TCP, Addr: netip.MustParseAddrPort("[2001:db8::1]:3479")}},
+			{Transport: allocation.TCP, Addr: netip.MustParseAddrPort("[2001:db8::1]:3479")},
+			{Transport: allocation.UDP, Addr: netip.MustParseAddrPort("[2001:db8::1]:3479")}},
 		RelayAddresses: []allocation.RelayAddress{{Bind: netip.MustParseAddr("10.0.0.4"), External: netip.MustParseAddr("203.0.113.7")}},
-		PortMin:        50000, PortMax: 50001, Batch: 3,
+		PortMin:        50000, PortMax: 50001, Batch: 3, GSO: netio.SwitchOff,
 		DefaultLifetime: 11 * time.Minute, MaxLifetime: 2 * time.Hour, TotalLifetime: 3 * time.Hour,
-		LegacyChannels: true, Expiry: relay.ExpiryHard,
+		LegacyChannels: true, Expiry: relay.ExpiryHard, Mobility: true,
+		Alternates: relay.Alternates{
+			Full:     []relay.Alternate{{IPv4: netip.MustParseAddrPort("192.0.2.9:3478"), Weight: 3, Domain: "other.example", Transports: []allocation.Transport{allocation.UDP}}},
+			Draining: []relay.Alternate{{IPv6: netip.MustParseAddrPort("[2001:db8::9]:3479"), Transports: []allocation.Transport{allocation.DTLS, allocation.TLS}}},
+		},
+		Discovery: []relay.DiscoveryAddress{{Bind: netip.MustParseAddrPort("[2001:db8::2]:3480"), External: netip.MustParseAddr("2001:db8::3")}},
+		NoTCP:     true, TCPPorts: []relay.PortRange{{Min: 443, Max: 443}, {Min: 1024, Max: 2000}}, MaxConnections: 13,
 		PeersAllow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, PeersDeny: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")},
 		HostAddresses:   []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback(), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("10.0.0.4"), netip.MustParseAddr("203.0.113.7")},
-		UserAllocations: 5, TotalAllocations: 6, MaxPermissions: 7, MaxChannels: 8,
+		UserAllocations: 5, AllocationBandwidth: 50000000, TotalAllocations: 6, MaxPermissions: 7, MaxChannels: 8,
 		UnauthenticatedRate: 9, UnauthenticatedBurst: 10, BacklogBytes: 70000, BacklogTime: 12 * time.Millisecond,
 		Network: network, Verifier: got.Verifier, Logger: got.Logger,
 	}
+	if got.Verifier == nil || got.Logger == nil || got.ListenStream == nil {
+		t.Error("no verifier, no logger or no listeners")
+	}
+	got.ListenStream = nil // functions are never equal; TestTransports calls it
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
-	}
-	if got.Verifier == nil || got.Logger == nil {
-		t.Error("no verifier or no logger")
 	}
 	if len(keys) != 2 || keys[0].ID != "new" || string(keys[0].Secret) != "a-secret-of-some-length" || keys[1].ID != "old" {
 		t.Errorf("keys %v", keys)
@@ -370,8 +401,8 @@ func TestHost(t *testing.T) {
 func TestLog(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ set, want string }{
-		{"log.format=json", `"msg":"stopping"`},
-		{"log.format=text", "msg=stopping"},
+		{"log.format=json", `"msg":"draining"`},
+		{"log.format=text", "msg=draining"},
 		{"log.level=warn", ""},
 	} {
 		a := newConsole(t)

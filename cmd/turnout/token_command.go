@@ -30,7 +30,7 @@ func (a *app) tokenCommand() *cobra.Command {
 		"Verify a user access token, revocations included, and print what it says. - reads it from standard input, which other\n"+
 			"users of the machine cannot see. Exits 1 if it is not valid.", 1,
 		func(ctx context.Context, c *connection, args []string) error { return a.verify(ctx, c, args[0]) })
-	group.AddCommand(mint, verify)
+	group.AddCommand(mint, verify, a.oauthCommand())
 	return group
 }
 

@@ -22,6 +22,7 @@ type relayServer interface {
 	Drain()
 	Ready() bool
 	Stats() relay.Stats
+	SetAlternates(relay.Alternates)
 	EndSubject(subject string, before time.Time) int
 	EndUsername(username string) int
 }
@@ -35,6 +36,7 @@ type parts struct {
 	issue         func(*auth.Keyring, auth.Grant, time.Time) (auth.Credential, error)
 	portable      func() netio.Network
 	hostAddresses func() ([]netip.Addr, error)
+	lookup        func(ctx context.Context, host string) ([]netip.Addr, error)
 	routes        func() []netip.Addr
 }
 
@@ -54,6 +56,7 @@ var realParts = parts{
 	},
 	portable:      netio.Portable,
 	hostAddresses: hostAddresses,
+	lookup:        lookup,
 	routes:        routes,
 }
 
@@ -83,6 +86,9 @@ func (a *app) trust(ctx context.Context, l *config.Loaded, k *keep) (trust, erro
 	if k != nil {
 		c.MaxTTL, c.Revoked = time.Duration(l.API.Credentials.MaxTTL), k.revocations.Revoked
 	}
+	if c.ThirdParty, err = thirdParty(l); err != nil {
+		return t, err
+	}
 	if t.verifier, err = a.parts.newVerifier(c); err != nil {
 		return t, unusable("auth", err)
 	}
@@ -110,16 +116,16 @@ func listeners(l *config.Loaded, own []netip.Addr) []relay.Listener {
 		if l.Local && !slices.Contains(own, ln.Addr.Addr()) {
 			continue // a host without IPv6: the first try works on IPv4
 		}
-		t := allocation.UDP
-		if ln.Scheme == "tcp" {
-			t = allocation.TCP
-		}
-		all = append(all, relay.Listener{Transport: t, Addr: ln.Addr})
+		all = append(all, relay.Listener{Transport: schemes[ln.Scheme], Addr: ln.Addr})
 	}
 	return all
 }
 
+var schemes = map[string]allocation.Transport{"udp": allocation.UDP, "tcp": allocation.TCP, "tls": allocation.TLS, "dtls": allocation.DTLS}
+
 var expiries = map[string]relay.Expiry{"allocate": relay.ExpiryAllocate, "refresh": relay.ExpiryRefresh, "hard": relay.ExpiryHard}
+
+var switches = map[string]netio.Switch{"auto": netio.SwitchAuto, "on": netio.SwitchOn, "off": netio.SwitchOff}
 
 // relayConfig is the configuration in the relay's words. Host are this host's addresses, own the ones turnout listens on besides.
 func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.RelayAddress, host []netip.Addr, own []netip.AddrPort, logger *slog.Logger) relay.Config {
@@ -130,16 +136,26 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 	}
 	c := relay.Config{
 		Realm:                l.Realm,
+		Software:             l.Software,
+		NoSoftware:           l.Software == "none",
 		Listeners:            listen,
 		RelayAddresses:       addresses,
 		PortMin:              l.Relay.Ports.Min,
 		PortMax:              l.Relay.Ports.Max,
 		Workers:              l.Relay.Workers,
 		Batch:                l.Relay.Batch,
+		GSO:                  switches[l.Relay.GSO],
+		GRO:                  switches[l.Relay.GRO],
 		DefaultLifetime:      time.Duration(l.Relay.Lifetime.Default),
 		MaxLifetime:          time.Duration(l.Relay.Lifetime.Max),
 		TotalLifetime:        time.Duration(l.Relay.Lifetime.Total),
 		LegacyChannels:       l.Relay.Channels == "rfc5766",
+		Mobility:             l.Mobility == "true",
+		Alternates:           addressBook{}.alternates(l),
+		NoTCP:                l.Relay.TCP.Enabled == "false",
+		TCPPorts:             peerPorts(l.Relay.TCP.Ports),
+		MaxConnections:       l.Limits.Connections,
+		Discovery:            discovery(l.NATDiscovery.Alternate),
 		Verifier:             t.verifier,
 		Expiry:               expiries[l.Auth.Expiry],
 		PeersAllow:           prefixes(l.Peers.Allow),
@@ -147,6 +163,7 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 		HostAddresses:        host,
 		OwnPorts:             own,
 		UserAllocations:      l.Quota.User.Allocations,
+		AllocationBandwidth:  int64(l.Quota.Allocation.Bandwidth),
 		TotalAllocations:     l.Quota.Total.Allocations,
 		MaxPermissions:       l.Limits.Permissions,
 		MaxChannels:          l.Limits.Channels,
@@ -160,6 +177,22 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 		c.Network = a.parts.portable()
 	}
 	return c
+}
+
+func discovery(alternates []config.DiscoveryAddress) []relay.DiscoveryAddress {
+	var all []relay.DiscoveryAddress
+	for _, a := range alternates {
+		all = append(all, relay.DiscoveryAddress{Bind: a.Bind.AddrPort, External: a.External.Addr})
+	}
+	return all
+}
+
+func peerPorts(ports []config.PeerPorts) []relay.PortRange {
+	var all []relay.PortRange
+	for _, p := range ports {
+		all = append(all, relay.PortRange{Min: p.Min, Max: p.Max})
+	}
+	return all
 }
 
 func prefixes(blocks []config.Prefix) []netip.Prefix {

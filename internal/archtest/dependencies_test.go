@@ -16,7 +16,7 @@ import (
 // dependency matches a table row of docs/dependencies.md: name and reason.
 var dependency = regexp.MustCompile("^\\| `([^`]+)` \\| (.+) \\|$")
 
-// TestDependencies compares docs/dependencies.md with what go.mod, tools/go.mod and package.json name.
+// TestDependencies compares docs/dependencies.md with what go.mod, the other modules and package.json name.
 func TestDependencies(t *testing.T) {
 	top, err := root()
 	if err != nil {
@@ -39,12 +39,22 @@ func TestDependencies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	peers, _, err := goMod(filepath.Join(top, "bench", "peers", "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plot, _, err := goMod(filepath.Join(top, "bench", "plot", "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		section, file string
 		want          []string
 	}{
 		{"Modules", "go.mod", modules},
 		{"Tools", "tools/go.mod", tools},
+		{"Benchmark peers", "bench/peers/go.mod", peers},
+		{"Benchmark plots", "bench/plot/go.mod", plot},
 		{"npm packages", "internal/peertest/package.json", packages},
 	} {
 		got := sections[c.section]

@@ -12,24 +12,26 @@ import (
 // other than tests may import. Imports go one way: from the command down to the
 // four packages that know nothing of each other.
 var mayImport = map[string][]string{
-	"stun":              {},
-	"allocation":        {},
-	"auth":              {},
-	"auth/token":        {"auth"},
-	"auth/identity":     {"auth"},
-	"internal/netio":    {},
-	"internal/offload":  {},
-	"internal/config":   {},
-	"internal/metrics":  {"relay", "allocation"},
-	"internal/admin":    {},
-	"internal/api":      {"auth", "auth/token", "auth/identity", "internal/api/page"},
-	"internal/api/page": {},
-	"internal/archtest": {},
-	"internal/peertest": {},
-	"relay":             {"allocation", "auth", "stun", "internal/netio"},
-	"client":            {"stun", "internal/netio"},
-	"bench":             {"client", "stun", "internal/netio"},
-	"cmd/turnout":       {"*"},
+	"stun":                 {},
+	"allocation":           {},
+	"auth":                 {},
+	"auth/token":           {"auth"},
+	"auth/identity":        {"auth"},
+	"internal/netio":       {},
+	"internal/secure":      {"internal/netio"},
+	"internal/offload":     {},
+	"internal/config":      {},
+	"internal/metrics":     {"relay", "allocation", "internal/secure"},
+	"internal/admin":       {},
+	"internal/api":         {"auth", "auth/token", "auth/identity", "internal/api/page"},
+	"internal/api/page":    {},
+	"internal/archtest":    {},
+	"internal/conformance": {},
+	"internal/peertest":    {},
+	"relay":                {"allocation", "auth", "stun", "internal/netio"},
+	"client":               {"stun", "internal/netio"},
+	"bench":                {"stun", "internal/netio"}, // no client: a load generator has no business with its comforts
+	"cmd/turnout":          {"*"},
 }
 
 // dataPlane are the packages that every relayed packet passes through.
@@ -39,7 +41,7 @@ var dataPlane = []string{"allocation", "auth", "relay", "stun"}
 var dataPlaneForbids = []string{
 	"net/http", "expvar", "encoding/xml", "text/template", "html/template",
 	"github.com/golang-jwt", "github.com/prometheus", "github.com/goccy/go-yaml", "gopkg.in/yaml", "go.yaml.in",
-	"github.com/spf13", "github.com/nats-io", "go.etcd.io/bbolt",
+	"github.com/spf13", "github.com/nats-io", "go.etcd.io/bbolt", "github.com/HdrHistogram", "gonum.org", "turnout/bench",
 }
 
 // kernelImports may be imported only by kernelPackages, by prefix.

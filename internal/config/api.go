@@ -6,11 +6,12 @@ type API struct {
 	// insecure. If absent, there is no service; without any configuration it is http://127.0.0.1:8080. Needs a restart.
 	Listen Endpoint `key:"listen" shape:"an https:// or http:// address:port"`
 
-	// Certificate chain of the listener, in PEM. Read again when the file changes. A path is relative to this file. Needs a restart.
-	Cert string `key:"cert" shape:"a path"`
+	// PEM file of the listener's certificate, followed by those that lead to its issuer; read again when it changes, as tls.cert.
+	// If absent, the certificates of tls. Needs a restart.
+	Cert string `key:"cert" shape:"a file"`
 
-	// Private key of the certificate, in PEM. Needs a restart.
-	Key string `key:"key" shape:"a path"`
+	// PEM file of its key. Needs a restart.
+	Key string `key:"key" shape:"a file"`
 
 	// Whether http may be served on other addresses than loopback: behind a reverse proxy on another host, in a network that
 	// nobody else is in. Needs a restart.

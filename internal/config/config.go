@@ -18,20 +18,45 @@ type Config struct {
 	// Keys of clients are derived from it. Needs a restart.
 	Realm string `key:"realm" default:"turnout"`
 
-	// Where clients are served, as scheme://address:port. Schemes are udp and tcp.
+	// What answers say of the software that made them. A version would help an attacker choose; none says nothing at all.
+	// At most 127 characters. Needs a restart.
+	Software string `key:"software" default:"turnout"`
+
+	// Where clients are served, as scheme://address:port. Schemes are udp, tcp, tls and dtls.
 	// 0.0.0.0 means every IPv4 interface, [::] every IPv6 one. Port 0 takes a free port at every start.
 	// Needed: without a listener there is no relay. Put this host's public addresses here. Needs a restart.
 	Listen []Listener `key:"listen" example:"[udp://127.0.0.1:3478, tcp://127.0.0.1:3478]" shape:"a list of scheme://address:port"`
 
+	// Certificates of tls:// and dtls:// listeners, which need one.
+	TLS TLS `key:"tls"`
+
+	// Load balancers that say by the PROXY protocol, version 1 or 2, whose a connection is.
+	ProxyProtocol ProxyProtocol `key:"proxy-protocol"`
+
 	// How data is relayed.
 	Relay Relay `key:"relay"`
+
+	// Answers to clients that explore the NAT before them (RFC 5780).
+	NATDiscovery NATDiscovery `key:"nat-discovery"`
 
 	// Which peers may be reached. Loopback, private and other addresses that are not global unicast, this host's own
 	// and cloud metadata services are denied unless allowed here. The most specific entry wins, deny on a tie.
 	Peers Peers `key:"peers"`
 
-	// Who may use the relay. Secrets, users or both are needed.
+	// Who may use the relay. Secrets, users or access tokens are needed.
 	Auth Auth `key:"auth"`
+
+	// Whether clients may take their allocations along to another address and transport (RFC 8016), as phones do that leave the
+	// Wi-Fi. Without it, clients that ask are refused by 405 and go on as they can. Needs a restart.
+	Mobility string `key:"mobility" default:"false" oneof:"true|false"`
+
+	// Servers that clients are sent to (300, Try Alternate) when no port is left here or all allocations are in use, and while
+	// this server drains. Each is a URL as turn:other.example:3478?transport=udp, or {url, weight, domain}; weights divide the
+	// clients among those that serve their address family and transport. They must know the same users. Needs a restart.
+	Alternates []Alternate `key:"alternates" default:"[]" shape:"a list of turn: URLs or {url, weight, domain}"`
+
+	// How turnout ends when it is told to.
+	Drain Drain `key:"drain"`
 
 	// How much may be used at a time.
 	Quota Quota `key:"quota"`
@@ -55,6 +80,38 @@ type Config struct {
 	Log Log `key:"log"`
 }
 
+// A TLS is what tls:// and dtls:// listeners show.
+type TLS struct {
+	// PEM file of the certificate, followed by those that lead to its issuer. Its path is relative to this file. When what it holds
+	// changes it is read again within 10 s, no connection is dropped; another path is another matter. Needs a restart.
+	Cert string `key:"cert" shape:"a file"`
+
+	// PEM file of its key. As with cert, what it holds is read again. Needs a restart.
+	Key string `key:"key" shape:"a file"`
+
+	// More certificates: clients get the one of the name they ask for (SNI), and cert if there is none. What the files hold is read again. Needs a restart.
+	Certificates []Certificate `key:"certificates" default:"[]" shape:"a list of {cert, key}"`
+
+	// HTTPS server that shares the port of tls:// listeners: who offers h2 or http/1.1 and nothing of STUN (ALPN) is passed on to it,
+	// untouched. If absent, nobody is. Needs a restart.
+	Fallback Address `key:"fallback" shape:"an address:port"`
+}
+
+// A Certificate is one more certificate.
+type Certificate struct {
+	// PEM file of the certificate and those that lead to its issuer.
+	Cert string `key:"cert"`
+	// PEM file of its key.
+	Key string `key:"key"`
+}
+
+// A ProxyProtocol names load balancers.
+type ProxyProtocol struct {
+	// Their addresses. Every connection from there to a tcp:// or tls:// listener must begin with a PROXY header; it is believed, so name
+	// nobody else. If absent, there are none. Needs a restart.
+	From []Prefix `key:"from" default:"[]" shape:"a list of CIDR blocks or addresses"`
+}
+
 // A Relay says how data is relayed.
 type Relay struct {
 	// Addresses that relayed ports are taken from: an address, or {bind: 10.0.0.4, external: 203.0.113.7} behind a 1:1 NAT,
@@ -71,15 +128,37 @@ type Relay struct {
 	// Datagrams a worker holds at a time: more carries a higher load, less takes less memory. Needs a restart.
 	Batch int `key:"batch" default:"64" min:"1" max:"1024"`
 
+	// Send datagrams of one length to one destination through the kernel together (UDP_SEGMENT): several times cheaper for video and
+	// files. auto does so where the kernel has it and is not known to corrupt them (Linux 7.0 to 7.1.4), on refuses to start
+	// without it and trusts every kernel, off is the way around a kernel's or network card's fault. Needs a restart.
+	GSO string `key:"gso" default:"auto" oneof:"auto|on|off"`
+
+	// Receive datagrams of one sender from the kernel together (UDP_GRO), likewise. Needs a restart.
+	GRO string `key:"gro" default:"auto" oneof:"auto|on|off"`
+
 	// How long allocations live (RFC 8656 §7.2).
 	Lifetime Lifetime `key:"lifetime"`
 
 	// Channel numbers that clients may bind: rfc8656 is 0x4000 to 0x4FFF, rfc5766 is 0x4000 to 0x7FFF, for old clients. Needs a restart.
 	Channels string `key:"channels" default:"rfc8656" oneof:"rfc8656|rfc5766"`
 
+	// Relaying of TCP connections (RFC 6062), for clients that reach turnout by TCP or TLS.
+	TCP TCPRelay `key:"tcp"`
+
 	// System interface for packets: auto is the fastest this system has, portable works everywhere with one worker and is the way
 	// around a kernel's fault. Needs a restart.
 	Network string `key:"network" default:"auto" oneof:"auto|portable"`
+}
+
+// A TCPRelay says whether and where clients may open TCP connections.
+type TCPRelay struct {
+	// Whether TCP connections are relayed at all: for whoever holds a credential, turnout is a TCP proxy then. Open relay.ports
+	// in the firewall for TCP too. Needs a restart.
+	Enabled string `key:"enabled" default:"true" oneof:"true|false"`
+
+	// Ports of peers that clients may connect to: ranges and single ports. What listens below 1024 is rarely a client's peer.
+	// Connections that peers open to a relayed address may come from any port. Needs a restart.
+	Ports []PeerPorts `key:"ports" default:"[1024-65535]" shape:"a list of ports and ranges, as [443, 1024-65535]"`
 }
 
 // A Lifetime bounds how long allocations live.
@@ -92,6 +171,15 @@ type Lifetime struct {
 
 	// The age at which an allocation is refreshed no more. If zero, it can be refreshed for ever. Needs a restart.
 	Total Duration `key:"total" default:"0"`
+}
+
+// A NATDiscovery says from where else clients are answered.
+type NATDiscovery struct {
+	// Second address and port of this host, which both differ from those of the first udp listener of the family, at most one of
+	// each family; {bind: "10.0.0.5:3479", external: 203.0.113.8} behind a 1:1 NAT. UDP sockets are opened on both addresses with
+	// both ports: open them in the firewall. The listener must be on one address. If absent, requests that need it are refused.
+	// Needs a restart.
+	Alternate []DiscoveryAddress `key:"alternate" default:"[]" shape:"an address:port or {bind, external}, or a list of one per family"`
 }
 
 // Peers says which peers may be reached.
@@ -117,6 +205,18 @@ type Auth struct {
 	// What the end of a credential does to a live allocation: allocate is nothing, so that long calls survive;
 	// refresh fails its next Refresh; hard ends it. Needs a restart.
 	Expiry string `key:"expiry" default:"allocate" oneof:"allocate|refresh|hard"`
+
+	// Access tokens of authorization servers (RFC 7635): clients come with one in place of a password.
+	OAuth OAuth `key:"oauth"`
+}
+
+// A Drain says how turnout ends when it is told to: it makes no more allocations and waits for those there are.
+type Drain struct {
+	// The longest that SIGTERM waits for live allocations to end. A second signal ends them at once. Needs a restart.
+	Deadline Duration `key:"deadline" default:"1h"`
+
+	// Servers that clients are sent to meanwhile. If absent, those of alternates. Needs a restart.
+	Alternate []Alternate `key:"alternate" default:"[]" shape:"a list of turn: URLs or {url, weight, domain}"`
 }
 
 // A Quota says how much may be used at a time.
@@ -124,8 +224,19 @@ type Quota struct {
 	// Of one user. Counts the subjects of derived credentials, not static users.
 	User UserQuota `key:"user"`
 
+	// Of one allocation.
+	Allocation AllocationQuota `key:"allocation"`
+
 	// Of all users together.
 	Total TotalQuota `key:"total"`
+}
+
+// An AllocationQuota bounds one allocation.
+type AllocationQuota struct {
+	// Bits a second of payload that it may relay by UDP, each way; what exceeds it by more than a second's worth is dropped.
+	// With quota.user.allocations it bounds a user too. TCP allocations are not bounded: TCP sees to congestion itself.
+	// If zero, no limit. Needs a restart.
+	Bandwidth int `key:"bandwidth" default:"0" min:"0"`
 }
 
 // A UserQuota bounds one user.
@@ -149,10 +260,17 @@ type Limits struct {
 	// Channels of one allocation. Needs a restart.
 	Channels int `key:"channels" default:"1024" min:"1" max:"16384"`
 
+	// TCP connections to peers of one allocation (RFC 6062). Each takes up to six file descriptors. Needs a restart.
+	Connections int `key:"connections" default:"64" min:"1" max:"4096"`
+
 	// Answers to requests that carry no valid nonce, over UDP: a forged source address makes them an attack on somebody else.
 	Unauthenticated Unauthenticated `key:"unauthenticated"`
 
-	// What is queued for one client connection over TCP. Beyond it, data is dropped and counted.
+	// TLS and DTLS handshakes under way at a time, at most 8 of one IPv4 address or IPv6 /64 and 5 s each. A further one takes the
+	// place of the oldest. Half a DTLS handshake holds 30 KiB. Needs a restart.
+	Handshakes int `key:"handshakes" default:"1000" min:"8" max:"1000000"`
+
+	// What is queued for one client connection over TCP, TLS or DTLS. Beyond it, data is dropped and counted.
 	Backlog Backlog `key:"backlog"`
 }
 

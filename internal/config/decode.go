@@ -125,6 +125,10 @@ func (d *decoder) member(path, key string, o origin, v reflect.Value, n ast.Node
 			return
 		}
 	}
+	if v.Type() == reflect.TypeFor[OAuthKey]() {
+		d.wrong(o, path, "has an unknown key; an entry has kid, key and alg")
+		return
+	}
 	if v.Type() == reflect.TypeFor[SharedSecret]() {
 		// What stands in a key's place here may be the secret: it is not repeated.
 		d.wrong(o, path, "has an unknown key; an entry has id, secret and file")

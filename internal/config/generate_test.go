@@ -49,7 +49,7 @@ func TestGeneratedFiles(t *testing.T) {
 func comments(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, name := range []string{"config.go", "api.go", "secret.go", "value.go"} {
+	for _, name := range []string{"alternate.go", "api.go", "config.go", "oauth.go", "secret.go", "value.go"} {
 		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)

@@ -62,7 +62,7 @@ func Load(s Sources) (*Loaded, error) {
 	l.stateFolder()
 	l.defaults()
 	l.secrets()
-	l.paths()
+	l.certificates()
 	l.validate()
 	if err := l.err(); err != nil {
 		return nil, err
@@ -226,11 +226,7 @@ func (l *loader) secrets() {
 		case s.File != "" && s.Secret.text != "":
 			l.wrong(o, path, "has both secret and file; keep one")
 		case s.File != "":
-			name := s.File
-			if !filepath.IsAbs(name) && o.layer == layerFile {
-				name = filepath.Join(filepath.Dir(l.File), name)
-			}
-			text, err := l.ReadFile(name)
+			text, err := l.ReadFile(l.beside(s.File, o))
 			if err != nil {
 				l.wrong(l.origin(path+".file"), path+".file", "%s; name a file with the secret that turnout may read", sentence(err))
 				continue
@@ -244,17 +240,6 @@ func (l *loader) secrets() {
 		}
 		if s.ID == "" && s.Secret.text != "" {
 			s.ID = SecretID(s.Secret)
-		}
-	}
-}
-
-// paths makes those that stand in the file relative to it.
-func (l *loader) paths() {
-	for key, path := range map[string]*string{
-		"api.cert": &l.out.API.Cert, "api.key": &l.out.API.Key, "store.nats.credentials": &l.out.Store.NATS.Credentials,
-	} {
-		if *path != "" && !filepath.IsAbs(*path) && l.origin(key).layer == layerFile {
-			*path = filepath.Join(filepath.Dir(l.File), *path)
 		}
 	}
 }

@@ -45,14 +45,17 @@ func TestDefaults(t *testing.T) {
 	t.Parallel()
 	l := mustLoad(t, minimal, Sources{}, nil)
 	want := Config{
-		Realm:  "turnout",
+		Realm: "turnout", Software: "turnout",
 		Listen: []Listener{{"udp", netip.MustParseAddrPort("127.0.0.1:3478")}},
 		Relay: Relay{
-			Ports: PortRange{49152, 65535}, Batch: 64, Channels: "rfc8656", Network: "auto",
+			Ports: PortRange{49152, 65535}, Batch: 64, GSO: "auto", GRO: "auto", Channels: "rfc8656", Network: "auto",
+			TCP:      TCPRelay{Enabled: "true", Ports: []PeerPorts{{PortRange{1024, 65535}}}},
 			Lifetime: Lifetime{Default: Duration(10 * time.Minute), Max: Duration(time.Hour)},
 		},
-		Auth:   Auth{Secrets: []SharedSecret{{ID: SecretID(NewSecret("a-secret-of-some-length")), Secret: NewSecret("a-secret-of-some-length")}}, Expiry: "allocate"},
-		Limits: Limits{Permissions: 1024, Channels: 1024, Unauthenticated: Unauthenticated{100, 1000}, Backlog: Backlog{1 << 20, Duration(500 * time.Millisecond)}},
+		Auth:     Auth{Secrets: []SharedSecret{{ID: SecretID(NewSecret("a-secret-of-some-length")), Secret: NewSecret("a-secret-of-some-length")}}, Expiry: "allocate"},
+		Mobility: "false",
+		Drain:    Drain{Deadline: Duration(time.Hour)},
+		Limits:   Limits{Permissions: 1024, Channels: 1024, Connections: 64, Handshakes: 1000, Unauthenticated: Unauthenticated{100, 1000}, Backlog: Backlog{1 << 20, Duration(500 * time.Millisecond)}},
 		API: API{
 			Insecure: "false", Scopes: []string{"voip", "voip.join"},
 			Credentials: Credentials{TTL: Duration(24 * time.Hour), MaxTTL: Duration(48 * time.Hour), Subject: "plain"},
@@ -72,10 +75,23 @@ func TestDefaults(t *testing.T) {
 func TestWholeContract(t *testing.T) {
 	t.Parallel()
 	const text = `realm: turnout.example
+software: someone
 listen:
   - udp://192.0.2.1:3478
   - tcp://192.0.2.1:3478
   - udp://[2001:db8::1]:3478
+  - tls://192.0.2.1:5349
+  - dtls://192.0.2.1:5349
+tls:
+  cert: cert.pem
+  key: key.pem
+  certificates:
+    - cert: cert.pem
+      key: key.pem
+  fallback: 127.0.0.1:8444
+proxy-protocol:
+  from:
+    - 192.0.2.0/24
 relay:
   addresses:
     - 192.0.2.1
@@ -85,12 +101,24 @@ relay:
   ports: 50000-60000
   workers: 3
   batch: 128
+  gso: on
+  gro: off
   lifetime:
     default: 11m
     max: 1h30m
     total: 24h
   channels: rfc5766
+  tcp:
+    enabled: false
+    ports:
+      - 443
+      - 1024-65535
   network: auto
+nat-discovery:
+  alternate:
+    - 192.0.2.9:3479
+    - bind: '[2001:db8::2]:3479'
+      external: 2001:db8::3
 peers:
   allow:
     - 10.0.0.0/8
@@ -106,17 +134,34 @@ auth:
   users:
     alice: '***'
   expiry: hard
+  oauth:
+    server-name: ''
+    keys: []
+mobility: true
+alternates:
+  - turn:192.0.2.9:3478
+  - url: turn:other.example:3479?transport=udp
+    weight: 3
+    domain: other.example
+drain:
+  deadline: 30m
+  alternate:
+    - turns:[2001:db8::9]:5349?transport=tcp
 quota:
   user:
     allocations: 100
+  allocation:
+    bandwidth: 50000000
   total:
     allocations: 5000
 limits:
   permissions: 10
   channels: 20
+  connections: 30
   unauthenticated:
     rate: -1
     burst: 30
+  handshakes: 100
   backlog:
     bytes: 70000
     time: 1s
@@ -180,7 +225,10 @@ log:
   level: debug
   format: json
 `
-	l := mustLoad(t, text, Sources{}, map[string]string{"/run/secrets/old": "an old secret of some length\r\n"})
+	files := map[string]string{"/run/secrets/old": "an old secret of some length\r\n"}
+	files["cert.pem"], files["key.pem"] = madeCertificate(t)
+	files["/etc/cert.pem"], files["/etc/key.pem"] = files["cert.pem"], files["key.pem"]
+	l := mustLoad(t, text, Sources{}, files)
 	if got := l.Auth.Secrets[1].Secret.Reveal(); got != "an old secret of some length" {
 		t.Errorf("secret of a file is %q", got)
 	}
@@ -192,7 +240,7 @@ log:
 	if normal := strings.ReplaceAll(strings.ReplaceAll(string(got), `"`, ""), "'", ""); normal != strings.ReplaceAll(text, "'", "") {
 		t.Errorf("print shows\n%s\nof\n%s", got, text)
 	}
-	again := mustLoad(t, string(got), Sources{}, map[string]string{"/run/secrets/old": "an old secret of some length"})
+	again := mustLoad(t, string(got), Sources{}, files)
 	if !reflect.DeepEqual(again.Config, l.Config) {
 		t.Errorf("what is printed loads as\n%+v\nwant\n%+v", again.Config, l.Config)
 	}
@@ -367,6 +415,16 @@ func TestExampleDefaults(t *testing.T) {
 		l := mustLoad(t, strings.Join(edited, ""), Sources{}, nil)
 		// Empty and absent lists are the same.
 		l.Peers, want.Peers, l.Auth.Users, want.Auth.Users = Peers{}, Peers{}, nil, nil
+		for _, c := range []*Config{&l.Config, &want.Config} {
+			if len(c.Auth.OAuth.Keys) == 0 {
+				c.Auth.OAuth.Keys = nil
+			}
+			if len(c.Alternates)+len(c.Drain.Alternate) == 0 {
+				c.Alternates, c.Drain.Alternate = nil, nil
+			}
+		}
+		l.NATDiscovery, want.NATDiscovery = NATDiscovery{}, NATDiscovery{}
+		l.TLS.Certificates, l.ProxyProtocol = want.TLS.Certificates, want.ProxyProtocol
 		if !reflect.DeepEqual(l.Config, want.Config) {
 			t.Errorf("%q changes the configuration to\n%+v, want\n%+v", strings.TrimSpace(edited[i]), l.Config, want.Config)
 		}

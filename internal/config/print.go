@@ -59,6 +59,27 @@ func (r RelayAddress) display() any {
 	return yaml.MapSlice{{Key: "bind", Value: r.Bind.String()}, {Key: "external", Value: r.External.String()}}
 }
 
+// display is the URL alone where there is nothing else to say.
+func (a Alternate) display() any {
+	url := display(reflect.ValueOf(a.URL))
+	if a.Weight < 2 && a.Domain == "" {
+		return url
+	}
+	m := yaml.MapSlice{{Key: "url", Value: url}, {Key: "weight", Value: max(1, a.Weight)}}
+	if a.Domain != "" {
+		m = append(m, yaml.MapItem{Key: "domain", Value: a.Domain})
+	}
+	return m
+}
+
+// display is the address alone where no NAT is between.
+func (d DiscoveryAddress) display() any {
+	if !d.External.IsValid() {
+		return d.Bind.String()
+	}
+	return yaml.MapSlice{{Key: "bind", Value: d.Bind.String()}, {Key: "external", Value: d.External.String()}}
+}
+
 // display names the secret and where it is from.
 func (s SharedSecret) display() any {
 	m := yaml.MapSlice{{Key: "id", Value: s.ID}}

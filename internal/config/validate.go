@@ -16,12 +16,17 @@ import (
 // validate finds what every value alone does not show. A rule says nothing about a key that is told of already.
 func (l *loader) validate() {
 	l.checkRealm()
+	l.checkSoftware()
 	l.checkListen()
+	l.checkTLS()
+	l.checkProxies()
 	l.checkOperators()
 	l.checkRelay()
 	l.checkLifetime()
+	l.checkDiscovery()
 	l.checkPeers()
 	l.checkAuth()
+	l.checkAlternates()
 	l.checkAPI()
 	l.checkStore()
 }
@@ -42,6 +47,17 @@ func (l *loader) checkRealm() {
 	}
 }
 
+// checkSoftware keeps the text of SOFTWARE what RFC 8489 §14.14 allows.
+func (l *loader) checkSoftware() {
+	const most = 127
+	switch s, o := l.out.Software, l.origin("software"); {
+	case !utf8.ValidString(s):
+		l.wrong(o, "software", "is not UTF-8; write a short text, or none")
+	case utf8.RuneCountInString(s) > most:
+		l.wrong(o, "software", "has %d characters; at most %d are allowed", utf8.RuneCountInString(s), most)
+	}
+}
+
 // A socket is something bound, to be compared with what else is.
 type socket struct {
 	key  string
@@ -56,7 +72,7 @@ func (l *loader) checkListen() {
 	}
 	var sockets []socket
 	for i, ln := range c.Listen {
-		sockets = append(sockets, socket{fmt.Sprintf("listen[%d]", i), ln.Scheme, ln.Addr})
+		sockets = append(sockets, socket{fmt.Sprintf("listen[%d]", i), ln.Network(), ln.Addr})
 		if ln.Addr.IsValid() && ln.Addr.Port() == 0 {
 			key := fmt.Sprintf("listen[%d]", i)
 			l.warn(l.origin(key), key, "port 0 is another port at every start; clients need a fixed one, as 3478")
@@ -117,6 +133,11 @@ func (l *loader) checkRelay() {
 	if r.Network == "portable" && r.Workers > 1 {
 		l.wrong(l.origin("relay.workers"), "relay.workers", "the portable network has one worker, not %d; remove the key", r.Workers)
 	}
+	for _, s := range []struct{ key, value string }{{"relay.gso", r.GSO}, {"relay.gro", r.GRO}} {
+		if r.Network == "portable" && s.value == "on" {
+			l.wrong(l.origin(s.key), s.key, "the portable network has none of the kernel's shortcuts; remove the key")
+		}
+	}
 	bound, told := map[netip.Addr]string{}, map[netip.Addr]string{}
 	for i, a := range r.Addresses {
 		key := fmt.Sprintf("relay.addresses[%d]", i)
@@ -159,7 +180,7 @@ var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
 func (l *loader) checkRelayedPorts() {
 	p := l.out.Relay.Ports
 	for i, ln := range l.out.Listen {
-		if ln.Scheme == "udp" && ln.Addr.IsValid() && ln.Addr.Port() >= p.Min && ln.Addr.Port() <= p.Max {
+		if (ln.Scheme == "udp" || l.out.Relay.TCP.Enabled == "true") && ln.Addr.IsValid() && ln.Addr.Port() >= p.Min && ln.Addr.Port() <= p.Max {
 			key := fmt.Sprintf("listen[%d]", i)
 			l.warn(l.origin(key), key, "port %d lies within relay.ports (%d-%d) and is lost to one or the other; listen outside of them", ln.Addr.Port(), p.Min, p.Max)
 		}
@@ -198,6 +219,47 @@ func (l *loader) checkLifetime() {
 	}
 }
 
+// checkDiscovery wants two addresses and two ports of each family, RFC 5780 §6.
+func (l *loader) checkDiscovery() {
+	seen := map[bool]string{}
+	for i, d := range l.out.NATDiscovery.Alternate {
+		key := fmt.Sprintf("nat-discovery.alternate[%d]", i)
+		o, at := l.origin(key), d.Bind.AddrPort
+		if l.about(key) || l.about("listen") {
+			continue
+		}
+		first, found := l.firstUDP(at.Addr().Is4())
+		switch {
+		case !at.IsValid():
+			l.wrong(o, key, "has no bind; write the address and port of this host, as {bind: \"10.0.0.5:3479\", external: %s}", d.External)
+		case d.External.IsValid() && d.External.Is4() != at.Addr().Is4():
+			l.wrong(o, key, "%s and %s are of different families; write one entry per family", at.Addr(), d.External)
+		case at.Port() == 0 || at.Addr().IsUnspecified():
+			l.wrong(o, key, "%s is not one address and port that clients are told; name both", at)
+		case !found:
+			l.wrong(o, key, "is of a family that listen has no udp listener of; add one, or remove it")
+		case first.Addr().IsUnspecified():
+			l.wrong(o, key, "needs a udp listener on one address, and udp://%s is on every one; write this host's address in listen", first)
+		case first.Addr() == at.Addr() || first.Port() == at.Port():
+			l.wrong(o, key, "%s must differ from udp://%s in address and port; clients look for what both change", at, first)
+		case seen[at.Addr().Is4()] != "":
+			l.wrong(o, key, "is of the family of %s; keep one of each", seen[at.Addr().Is4()])
+		default:
+			seen[at.Addr().Is4()] = key
+		}
+	}
+}
+
+// firstUDP is the listener whose second address nat-discovery gives.
+func (l *loader) firstUDP(ipv4 bool) (netip.AddrPort, bool) {
+	for _, ln := range l.out.Listen {
+		if ln.Scheme == "udp" && ln.Addr.Addr().Is4() == ipv4 {
+			return ln.Addr, true
+		}
+	}
+	return netip.AddrPort{}, false
+}
+
 func (l *loader) checkPeers() {
 	denied := map[netip.Prefix]bool{}
 	for _, p := range l.out.Peers.Deny {
@@ -228,8 +290,9 @@ const exampleSecret = "replace-this-example-secret"
 func (l *loader) checkAuth() {
 	a := &l.out.Auth
 	if len(a.Secrets) == 0 && !l.about("auth") {
-		l.out.FirstSecret = l.out.keeps() || l.File == "" && len(a.Users) == 0
-		if !l.out.FirstSecret && len(a.Users) == 0 {
+		others := len(a.Users) + len(a.OAuth.Keys)
+		l.out.FirstSecret = l.out.keeps() || l.File == "" && others == 0
+		if !l.out.FirstSecret && others == 0 {
 			l.wrong(l.origin("auth"), "auth", "has neither secrets nor users, so that nobody could log in; add auth.secrets with what `openssl rand -base64 32` prints")
 		}
 	}
@@ -262,6 +325,7 @@ func (l *loader) checkAuth() {
 		ids[s.ID], texts[s.Secret.text] = i, i
 	}
 	l.checkUsers()
+	l.checkOAuth()
 }
 
 // checkUsers keeps names what USERNAME holds (RFC 8489 §14.3).

@@ -43,9 +43,9 @@ func (l *loader) checkAPIListen() {
 	o := l.origin("api.listen")
 	loopback := a.Listen.Addr.Addr().IsLoopback()
 	switch {
-	case l.about("api.listen"):
-	case a.Listen.Scheme == "https" && (a.Cert == "" || a.Key == ""):
-		l.wrong(o, "api.listen", "%s needs a certificate; set api.cert and api.key", a.Listen)
+	case l.about("api.listen"), l.about("api.cert"), l.about("api.key"):
+	case a.Listen.Scheme == "https" && a.Cert == "" && l.out.TLS.Cert == "" && len(l.out.TLS.Certificates) == 0 && !l.about("tls"):
+		l.wrong(o, "api.listen", "%s needs a certificate; name its files as api.cert and api.key, or those of tls", a.Listen)
 	case a.Listen.Scheme == "http" && (a.Cert != "" || a.Key != ""):
 		l.wrong(o, "api.listen", "%s uses no certificate; write https://%s, or remove api.cert and api.key", a.Listen, a.Listen.Addr)
 	case a.Listen.Scheme == "http" && !loopback && a.Insecure != "true":

@@ -10,7 +10,7 @@ import (
 
 // A Listener is one address clients are served on: scheme://address:port.
 type Listener struct {
-	Scheme string         // udp or tcp
+	Scheme string         // udp, tcp, tls or dtls
 	Addr   netip.AddrPort // a wildcard address means every interface of its family
 }
 
@@ -22,11 +22,9 @@ func (l *Listener) UnmarshalText(text []byte) error {
 		return fmt.Errorf("%s has no scheme; write udp://%s or tcp://%[2]s", quote(s), quoteless(s))
 	}
 	switch scheme {
-	case "udp", "tcp":
-	case "tls", "dtls":
-		return fmt.Errorf("%s listeners are not available in this version; use udp:// or tcp://", scheme)
+	case "udp", "tcp", "tls", "dtls":
 	default:
-		return fmt.Errorf("%s is not a scheme turnout listens with; use udp:// or tcp://", quote(scheme))
+		return fmt.Errorf("%s is not a scheme turnout listens with; use udp://, tcp://, tls:// or dtls://", quote(scheme))
 	}
 	a, err := parseAddrPort(rest, scheme+"://")
 	if err != nil {
@@ -40,6 +38,17 @@ func (l *Listener) UnmarshalText(text []byte) error {
 func (l Listener) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
 func (l Listener) String() string { return l.Scheme + "://" + l.Addr.String() }
+
+// Network is the protocol below: udp or tcp.
+func (l Listener) Network() string {
+	if l.Scheme == "udp" || l.Scheme == "dtls" {
+		return "udp"
+	}
+	return "tcp"
+}
+
+// Secured says whether the listener shows a certificate.
+func (l Listener) Secured() bool { return l.Scheme == "tls" || l.Scheme == "dtls" }
 
 // An Address is an address and a port of this host. The zero value is none.
 type Address struct{ netip.AddrPort }
@@ -70,9 +79,9 @@ func parseAddrPort(s, scheme string) (netip.AddrPort, error) {
 	a, err := netip.ParseAddrPort(s)
 	if err != nil {
 		if ip, err := netip.ParseAddr(s); err == nil {
-			return netip.AddrPort{}, fmt.Errorf("%s has no port; write %s%s", quote(s), scheme, netip.AddrPortFrom(ip.Unmap(), 3478))
+			return netip.AddrPort{}, fmt.Errorf("%s has no port; write %s%s", quote(s), scheme, netip.AddrPortFrom(ip.Unmap(), usualPort(scheme)))
 		}
-		return netip.AddrPort{}, fmt.Errorf("%s is not an IP address and port; write %s192.0.2.1:3478 or %[2]s[2001:db8::1]:3478", quote(s), scheme)
+		return netip.AddrPort{}, fmt.Errorf("%s is not an IP address and port; write %s192.0.2.1:%d or %[2]s[2001:db8::1]:%[3]d", quote(s), scheme, usualPort(scheme))
 	}
 	if a.Addr().Is4In6() {
 		return netip.AddrPort{}, fmt.Errorf("%s is an IPv4 address written as IPv6; write %s%s", quote(s), scheme, netip.AddrPortFrom(a.Addr().Unmap(), a.Port()))
@@ -81,6 +90,14 @@ func parseAddrPort(s, scheme string) (netip.AddrPort, error) {
 		return netip.AddrPort{}, err
 	}
 	return a, nil
+}
+
+// usualPort is the one that clients take where nothing names another (RFC 8656 §4.1).
+func usualPort(scheme string) uint16 {
+	if scheme == "tls://" || scheme == "dtls://" {
+		return 5349
+	}
+	return 3478
 }
 
 // bindable says why no socket is bound to a.
@@ -104,6 +121,17 @@ type RelayAddress struct {
 
 // UnmarshalText reads an address that is both bound and told.
 func (r *RelayAddress) UnmarshalText(text []byte) error { return r.Bind.UnmarshalText(text) }
+
+// A DiscoveryAddress is the second address and port of NAT discovery. In the file it is address:port, or a mapping.
+type DiscoveryAddress struct {
+	// Address and port of this host that sockets are bound to.
+	Bind Address `key:"bind"`
+	// Address that clients are told. If absent, that of bind.
+	External Addr `key:"external"`
+}
+
+// UnmarshalText reads an address and port that is both bound and told.
+func (d *DiscoveryAddress) UnmarshalText(text []byte) error { return d.Bind.UnmarshalText(text) }
 
 // An Addr is an IP address without a port. The zero value is none.
 type Addr struct{ netip.Addr }
@@ -190,6 +218,26 @@ func (r *PortRange) UnmarshalText(text []byte) error {
 
 // MarshalText writes lowest-highest.
 func (r PortRange) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%d-%d", r.Min, r.Max), nil }
+
+// PeerPorts are ports that peers may listen on: a range, or one port.
+type PeerPorts struct{ PortRange }
+
+// UnmarshalText reads lowest-highest, or one port.
+func (p *PeerPorts) UnmarshalText(text []byte) error {
+	if n, err := strconv.ParseUint(string(text), 10, 16); err == nil && n > 0 {
+		p.PortRange = PortRange{uint16(n), uint16(n)}
+		return nil
+	}
+	return p.PortRange.UnmarshalText(text)
+}
+
+// MarshalText writes lowest-highest, or one port.
+func (p PeerPorts) MarshalText() ([]byte, error) {
+	if p.Min == p.Max {
+		return fmt.Append(nil, p.Min), nil
+	}
+	return p.PortRange.MarshalText()
+}
 
 // A Duration is a length of time.
 type Duration time.Duration

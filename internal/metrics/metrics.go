@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"turnout/allocation"
+	"turnout/internal/secure"
 	"turnout/relay"
 )
 
@@ -22,14 +23,15 @@ type Build struct {
 }
 
 // New makes a registry of turnout's metrics, and those of the Go runtime and the process.
-// Stats is called at every scrape, from any goroutine; false means that there is no relay to read yet.
-func New(build Build, stats func() (relay.Stats, bool)) *prometheus.Registry {
+// Both functions are called at every scrape, from any goroutine. False means that there is no relay to read yet;
+// secured tells of TLS, DTLS and PROXY headers.
+func New(build Build, stats func() (relay.Stats, bool), secured func() secure.Stats) *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newCollector(build, func() (snapshot, bool) {
 			s, ok := stats()
 			return snapshot{s, s}, ok
-		}))
+		}, secured))
 	return r
 }
 
@@ -52,14 +54,19 @@ var (
 
 	allocations    = describe("allocations", "Live allocations, by the transport of their client.", "transport")
 	started        = describe("allocations_started_total", "Allocations made.")
+	moves          = describe("allocation_moves_total", "Moves of allocations to another address of their client (RFC 8016).")
+	handOvers      = describe("allocation_hand_overs_total", "Moves of allocations from one worker to another, for clients whose new address is that one's.")
 	connections    = describe("client_connections", "Open client connections.")
-	ports          = describe("relay_ports", "Ports of all relay addresses together.")
-	portsInUse     = describe("relay_ports_in_use", "Ports of live allocations and reservations.")
+	ports          = describe("relay_ports", "UDP ports of all relay addresses together.")
+	portsInUse     = describe("relay_ports_in_use", "UDP ports of live allocations and reservations.")
+	tcpPorts       = describe("relay_tcp_ports", "TCP ports of all relay addresses together.")
+	tcpPortsInUse  = describe("relay_tcp_ports_in_use", "TCP ports of live allocations.")
+	peers          = describe("peer_connections", "TCP connections of allocations to peers: being made, waiting for their client, and relaying.")
 	draining       = describe("draining", "1 while new allocations are refused, else 0.")
 	requests       = describe("requests_total", "STUN requests answered, by the error code of the answer; 0 is success.", "method", "code")
 	authentication = describe("authentications_total", "Checks of long-term credentials, by how they ended.", "result")
 
-	packets = describe("relayed_packets_total", "Packets of application data: from_client and from_peer arrived, to_client and to_peer were sent.", "direction")
+	packets = describe("relayed_packets_total", "Packets of application data: from_client and from_peer arrived, to_client and to_peer were sent. TCP connections to peers have none.", "direction")
 	bytes   = describe("relayed_bytes_total", "Bytes of application data without any header, in the directions of relayed_packets_total.", "direction")
 	drops   = describe("drops_total", "Packets that were not relayed or answered, by reason.", "reason")
 	panics  = describe("panics_total", "Panics in packet handlers; each is logged and is a fault of turnout.")
@@ -68,6 +75,16 @@ var (
 	recvDatagrams = describe("received_datagrams_total", "Datagrams read, of every kind.")
 	sendCalls     = describe("send_calls_total", "System calls that sent datagrams.")
 	sendDatagrams = describe("sent_datagrams_total", "Datagrams sent, of every kind.")
+	gsoMessages   = describe("gso_messages_total", "Messages that carried several datagrams to the kernel.")
+	gsoSegments   = describe("gso_segments_total", "Datagrams in the messages of gso_messages_total.")
+	groMessages   = describe("gro_messages_total", "Reads of several datagrams that arrived together.")
+	groSegments   = describe("gro_segments_total", "Datagrams in the reads of gro_messages_total.")
+	shortcut      = describe("shortcut_enabled", "1 while every worker uses this shortcut of the kernel, else 0.", "shortcut")
+
+	handshakes  = describe("handshakes_total", "TLS and DTLS handshakes completed; those that were not are drops.", "transport")
+	halfOpen    = describe("handshakes", "Handshakes under way, PROXY headers included.")
+	passedOn    = describe("fallback_connections_total", "Connections of browsers passed on to the HTTPS server.")
+	certificate = describe("certificate_expiry_timestamp_seconds", "When a certificate in use expires, by its key in the configuration.", "key")
 )
 
 var all []*prometheus.Desc
@@ -80,12 +97,13 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 // A collector gives the metrics of one reading at each scrape. Safe for concurrent use.
 type collector struct {
-	build Build
-	read  func() (snapshot, bool)
+	build   Build
+	read    func() (snapshot, bool)
+	secured func() secure.Stats
 }
 
-func newCollector(build Build, read func() (snapshot, bool)) *collector {
-	return &collector{build, read}
+func newCollector(build Build, read func() (snapshot, bool), secured func() secure.Stats) *collector {
+	return &collector{build, read, secured}
 }
 
 // Describe tells every metric there can be.
@@ -111,13 +129,18 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	if !ok {
 		return
 	}
-	for _, t := range []allocation.Transport{allocation.UDP, allocation.TCP} {
-		gauge(allocations, s.AllocationsBy[t], transportName(t)) // zeros too, so that a rate has a start
+	for _, t := range []allocation.Transport{allocation.UDP, allocation.TCP, allocation.TLS, allocation.DTLS} {
+		gauge(allocations, s.AllocationsBy[t], t.String()) // zeros too, so that a rate has a start
 	}
 	counter(started, s.AllocationsTotal)
+	counter(moves, s.Moves)
+	counter(handOvers, s.HandOvers)
 	gauge(connections, s.Streams)
 	gauge(ports, s.Ports)
 	gauge(portsInUse, s.PortsInUse)
+	gauge(tcpPorts, s.TCPPorts)
+	gauge(tcpPortsInUse, s.TCPPortsInUse)
+	gauge(peers, s.PeerConnections)
 	gauge(draining, boolean(s.Draining))
 	for _, d := range []struct {
 		direction string
@@ -131,18 +154,25 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	counter(recvDatagrams, s.RecvDatagrams)
 	counter(sendCalls, s.SendCalls)
 	counter(sendDatagrams, s.SendDatagrams)
+	counter(gsoMessages, s.GSOMessages)
+	counter(gsoSegments, s.GSOSegments)
+	counter(groMessages, s.GROMessages)
+	counter(groSegments, s.GROSegments)
+	gauge(shortcut, boolean(s.GSO), "gso")
+	gauge(shortcut, boolean(s.GRO), "gro")
 	s.counted.EachRequest(func(method string, code int, n uint64) {
 		counter(requests, n, method, strconv.Itoa(code))
 	})
 	s.counted.EachDrop(func(reason string, n uint64) { counter(drops, n, reason) })
-	s.counted.EachAuthentication(func(result string, n uint64) { counter(authentication, n, result) })
-}
-
-func transportName(t allocation.Transport) string {
-	if t == allocation.TCP {
-		return "tcp"
+	over := c.secured()
+	over.EachDrop(func(reason string, n uint64) { counter(drops, n, reason) })
+	over.EachCompleted(func(transport string, n uint64) { counter(handshakes, n, transport) })
+	gauge(halfOpen, over.HalfOpen)
+	counter(passedOn, over.PassedOn)
+	for key, expires := range over.Expiries {
+		send(certificate, prometheus.GaugeValue, float64(expires.Unix()), key)
 	}
-	return "udp"
+	s.counted.EachAuthentication(func(result string, n uint64) { counter(authentication, n, result) })
 }
 
 func boolean(b bool) int {

@@ -4,12 +4,14 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"turnout/allocation"
+	"turnout/internal/secure"
 	"turnout/relay"
 )
 
@@ -34,8 +36,14 @@ func example() *collector {
 			FromClients:      relay.Traffic{Packets: 11, Bytes: 12}, ToClients: relay.Traffic{Packets: 13, Bytes: 14},
 			FromPeers: relay.Traffic{Packets: 15, Bytes: 16}, ToPeers: relay.Traffic{Packets: 17, Bytes: 18},
 			PortsInUse: 19, Ports: 20, Panics: 21, RecvCalls: 22, RecvDatagrams: 23, SendCalls: 24, SendDatagrams: 25,
-			Streams: 26, Draining: true,
+			Streams: 26, Draining: true, TCPPorts: 27, TCPPortsInUse: 28, PeerConnections: 29, Moves: 37, HandOvers: 38,
+			GSOMessages: 33, GSOSegments: 34, GROMessages: 35, GROSegments: 36, GSO: true,
 		}, words{}}, true
+	}, func() secure.Stats {
+		return secure.Stats{
+			HalfOpen: 27, PassedOn: 28, Expiries: map[string]time.Time{"tls.cert": time.Unix(29, 0)},
+			CompletedBy: map[secure.Protocol]uint64{secure.TLS: 30, secure.DTLS: 31}, DroppedBy: map[secure.Drop]uint64{secure.DropProxyHeader: 32},
+		}
 	})
 }
 
@@ -54,18 +62,47 @@ func TestLint(t *testing.T) {
 func TestValues(t *testing.T) {
 	t.Parallel()
 	const want = `
+turnout_allocation_hand_overs_total 38
+turnout_allocation_moves_total 37
+turnout_allocations{transport="dtls"} 0
 turnout_allocations{transport="tcp"} 1
+turnout_allocations{transport="tls"} 0
 turnout_allocations{transport="udp"} 2
 turnout_allocations_started_total 10
 turnout_authentications_total{result="ok"} 4
+turnout_certificate_expiry_timestamp_seconds{key="tls.cert"} 29
 turnout_client_connections 26
 turnout_draining 1
+turnout_drops_total{reason="client_hello_too_long"} 0
+turnout_drops_total{reason="dtls_backlog"} 0
+turnout_drops_total{reason="dtls_early"} 0
+turnout_drops_total{reason="dtls_malformed"} 0
+turnout_drops_total{reason="dtls_rate"} 0
+turnout_drops_total{reason="dtls_send"} 0
+turnout_drops_total{reason="dtls_unknown"} 0
+turnout_drops_total{reason="fallback_unreachable"} 0
+turnout_drops_total{reason="handshake_displaced"} 0
+turnout_drops_total{reason="handshake_failed"} 0
+turnout_drops_total{reason="handshake_timeout"} 0
 turnout_drops_total{reason="no_permission"} 3
+turnout_drops_total{reason="not_dtls"} 0
+turnout_drops_total{reason="proxy_header"} 32
+turnout_fallback_connections_total 28
+turnout_gro_messages_total 35
+turnout_gro_segments_total 36
+turnout_gso_messages_total 33
+turnout_gso_segments_total 34
+turnout_handshakes 27
+turnout_handshakes_total{transport="dtls"} 31
+turnout_handshakes_total{transport="tls"} 30
 turnout_panics_total 21
+turnout_peer_connections 29
 turnout_receive_calls_total 22
 turnout_received_datagrams_total 23
 turnout_relay_ports 20
 turnout_relay_ports_in_use 19
+turnout_relay_tcp_ports 27
+turnout_relay_tcp_ports_in_use 28
 turnout_relayed_bytes_total{direction="from_client"} 12
 turnout_relayed_bytes_total{direction="from_peer"} 16
 turnout_relayed_bytes_total{direction="to_client"} 14
@@ -78,6 +115,8 @@ turnout_requests_total{code="0",method="allocate"} 7
 turnout_requests_total{code="401",method="allocate"} 8
 turnout_send_calls_total 24
 turnout_sent_datagrams_total 25
+turnout_shortcut_enabled{shortcut="gro"} 0
+turnout_shortcut_enabled{shortcut="gso"} 1
 `
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(example())
@@ -115,7 +154,7 @@ turnout_sent_datagrams_total 25
 // TestBeforeTheRelay scrapes while there is nothing to read.
 func TestBeforeTheRelay(t *testing.T) {
 	t.Parallel()
-	r := New(Build{Version: "v1.2.3"}, func() (relay.Stats, bool) { return relay.Stats{}, false })
+	r := New(Build{Version: "v1.2.3"}, func() (relay.Stats, bool) { return relay.Stats{}, false }, func() secure.Stats { return secure.Stats{} })
 	families, err := r.Gather()
 	if err != nil {
 		t.Fatal(err)

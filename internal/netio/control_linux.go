@@ -8,8 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// controlSize is the room for a message's control data: type of service, packet information and, in the error queue, an
-// extended error with its sender's address (24, 40 and 64 bytes on 64-bit systems).
+// controlSize is the room for a message's control data: type of service, packet information, DF, a segment size and, in the
+// error queue, an extended error with its sender's address (24, 40, 24, 24 and 64 bytes on 64-bit systems; the last comes
+// without the two before).
 const controlSize = 128
 
 // A control is control data, aligned as the kernel's cmsghdr: a sequence of headers (length, level, type), each with
@@ -47,6 +48,13 @@ func (c *control) putDontFragment(off int) (end int) {
 	return c.putInt(off, unix.IPPROTO_IPV6, unix.IPV6_DONTFRAG, 1)
 }
 
+// putSegment asks that the message is cut into datagrams of so many bytes.
+func (c *control) putSegment(off int, size uint16) (end int) {
+	value, end := c.put(off, unix.SOL_UDP, unix.UDP_SEGMENT, 2)
+	binary.NativeEndian.PutUint16(value, size)
+	return end
+}
+
 // putSource asks for the source address of this datagram, and reports whether the address is of the family.
 func (c *control) putSource(off, family int, source netip.Addr) (end int, ok bool) {
 	switch {
@@ -77,24 +85,33 @@ func nextControl(b []byte) (level, typ int32, value, rest []byte, ok bool) {
 	return h.Level, h.Type, b[start:end], b[next:], true
 }
 
-// receivedControl reads what came with a datagram: its type of service, and its local address where the socket was asked for
-// it (else the zero Addr).
-func receivedControl(b []byte) (tos uint8, local netip.Addr) {
+// A received is what came with a datagram: its type of service; its local address, where the socket was asked for it (else
+// the zero Addr); and, where several arrived together, how many bytes each of them has but the last (else 0).
+type received struct {
+	tos     uint8
+	local   netip.Addr
+	segment int
+}
+
+// receivedControl reads control data.
+func receivedControl(b []byte) (r received) {
 	for {
 		level, typ, value, rest, ok := nextControl(b)
 		if !ok {
-			return tos, local
+			return r
 		}
 		switch {
 		case level == unix.IPPROTO_IP && typ == unix.IP_TOS && len(value) >= 1:
-			tos = value[0]
+			r.tos = value[0]
 		case level == unix.IPPROTO_IPV6 && typ == unix.IPV6_TCLASS && len(value) >= 4:
-			tos = uint8(binary.NativeEndian.Uint32(value))
+			r.tos = uint8(binary.NativeEndian.Uint32(value))
+		case level == unix.SOL_UDP && typ == unix.UDP_GRO && len(value) >= 4:
+			r.segment = int(int32(binary.NativeEndian.Uint32(value)))
 		case level == unix.IPPROTO_IP && typ == unix.IP_PKTINFO && len(value) >= unix.SizeofInet4Pktinfo:
 			// Spec_dst is the destination, and an address to answer from where that was a broadcast.
-			local = netip.AddrFrom4((*unix.Inet4Pktinfo)(unsafe.Pointer(&value[0])).Spec_dst)
+			r.local = netip.AddrFrom4((*unix.Inet4Pktinfo)(unsafe.Pointer(&value[0])).Spec_dst)
 		case level == unix.IPPROTO_IPV6 && typ == unix.IPV6_PKTINFO && len(value) >= unix.SizeofInet6Pktinfo:
-			local = netip.AddrFrom16((*unix.Inet6Pktinfo)(unsafe.Pointer(&value[0])).Addr)
+			r.local = netip.AddrFrom16((*unix.Inet6Pktinfo)(unsafe.Pointer(&value[0])).Addr)
 		}
 		b = rest
 	}

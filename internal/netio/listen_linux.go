@@ -22,19 +22,22 @@ func listenTCP(addr netip.AddrPort) (net.Listener, error) {
 	if err != nil {
 		return nil, openFailed("listen tcp", addr, systemCause(err))
 	}
-	if err := reuseListener(l.(*net.TCPListener)); err != nil {
+	if err := prepareListener(l.(*net.TCPListener)); err != nil {
 		l.Close()
 		return nil, openFailed("listen tcp", addr, err)
 	}
 	return l, nil
 }
 
-func reuseListener(l *net.TCPListener) error {
+func prepareListener(l *net.TCPListener) error {
 	raw, err := l.SyscallConn()
 	if err != nil {
 		return err
 	}
-	return control1(raw, func(fd int) error { return reusePort(fd) })
+	return control1(raw, func(fd int) error {
+		_ = keepSYN(fd) // a kernel without it does not tell the Type of Service: 0 then
+		return reusePort(fd)
+	})
 }
 
 // DialTCP connects from local, which may be an address that ListenTCP listens on, and may be the local end of connections

@@ -34,6 +34,7 @@ type Memory struct {
 	mtu        int                                   // guarded by mu: 0: no limit
 	queue      int                                   // guarded by mu: datagrams the next socket's queue holds
 	buffer     int                                   // guarded by mu: bytes each way of the next stream
+	streamTOS  uint8                                 // guarded by mu: of the next stream
 	fate       func(Transit) Fate                    // guarded by mu
 	dialFate   func(local, peer netip.AddrPort) Fate // guarded by mu
 	flights    []flight                              // guarded by mu: delayed, by due time and order of sending
@@ -75,9 +76,13 @@ func NewMemory() *Memory {
 	}
 }
 
-// NewPoller never fails.
+// NewPoller fails only where a shortcut is switched on: there is no kernel here.
 func (m *Memory) NewPoller(c PollerConfig) (Poller, error) {
-	return newQueuePoller(c, &m.buffers), nil
+	p, err := newQueuePoller(c, &m.buffers)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // MaxWorkers is 0: any number of workers may share an address.
@@ -150,6 +155,13 @@ func (m *Memory) SetStreamBuffer(bytes int) {
 	if bytes <= 0 {
 		m.buffer = memoryStreamBuffer
 	}
+}
+
+// SetStreamTOS sets the Type of Service or Traffic Class of streams connected from now on: see [ConnectionTOS].
+func (m *Memory) SetStreamTOS(tos uint8) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.streamTOS = tos
 }
 
 // MemoryStats are totals of datagrams since NewMemory.

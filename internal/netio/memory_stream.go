@@ -22,6 +22,7 @@ type memoryStream struct {
 	memoryStreamID             // immutable
 	network        *Memory     // immutable
 	in, out        *streamHalf // immutable
+	tos            uint8       // immutable: of the end that listened, what the other one opened it with
 
 	mu     sync.Mutex
 	abrupt bool // guarded by mu: Close resets

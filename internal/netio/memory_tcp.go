@@ -191,7 +191,7 @@ func (m *Memory) connectLocked(local, peer netip.AddrPort) (near, far *memoryStr
 	}
 	out, in := newStreamHalf(m.buffer), newStreamHalf(m.buffer)
 	near = &memoryStream{network: m, memoryStreamID: memoryStreamID{from, peer}, in: in, out: out}
-	far = &memoryStream{network: m, memoryStreamID: memoryStreamID{peer, from}, in: out, out: in}
+	far = &memoryStream{network: m, memoryStreamID: memoryStreamID{peer, from}, in: out, out: in, tos: m.streamTOS}
 	m.streams[near.memoryStreamID] = near
 	m.streams[far.memoryStreamID] = far
 	return near, far, nil

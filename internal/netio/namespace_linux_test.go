@@ -35,8 +35,8 @@ func TestDontFragmentOnTheWire(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
-	p, from, to := linuxPoller(t), linuxRelay(t, linuxLoopback4), linuxRelay(t, linuxLoopback4)
-	raw := rawSocket(t, unix.IPPROTO_UDP)
+	p, from, to := linuxPollerOf(t, withoutShortcuts), linuxRelay(t, linuxLoopback4), linuxRelay(t, linuxLoopback4)
+	raw := rawSocket(t, unix.IPPROTO_UDP) // it would see a run as one packet
 	want := []bool{false, true, true, false, true, false}
 	var outs []Out
 	for _, df := range want {
@@ -302,5 +302,77 @@ func addLoopbackAddress(t *testing.T, ip netip.Addr) {
 	}{ip.As16(), 64, 1}
 	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCSIFADDR, uintptr(unsafe.Pointer(&r))); errno != 0 {
 		t.Fatal(errno)
+	}
+}
+
+// A run of datagrams that the path takes in fragments only is refused, and its datagrams are sent by themselves; others go on
+// to be sent together.
+func TestRunAboveMTU(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	for _, loopback := range []netip.Addr{linuxLoopback4, linuxLoopback6} {
+		p, err := newPoller(PollerConfig{GSO: SwitchOn})
+		if err != nil {
+			t.Skip(err)
+		}
+		defer p.Close()
+		from, to, other := linuxRelay(t, loopback), linuxRelay(t, loopback), linuxRelay(t, loopback)
+		var outs []Out
+		var want []int
+		for i, n := range []int{4000, 4000, 4000, 700, 1400, 1400, 1400, 1000} {
+			outs = append(outs, Out{Socket: from, Dst: to.Local(), Payload: pattern(n, byte(i))}, Out{Socket: from, Dst: other.Local(), Payload: make([]byte, 100)})
+			want = append(want, n)
+		}
+		if f := p.Send(outs); len(f) != 0 {
+			t.Fatalf("%v: failures %v", loopback, f)
+		}
+		var got []int
+		for i, packet := range receiveAll(t, to, len(want)) {
+			got = append(got, len(packet.Payload))
+			if !slices.Equal(packet.Payload, pattern(want[i], byte(i))) {
+				t.Errorf("%v: datagram %d changed", loopback, i)
+			}
+		}
+		receiveAll(t, other, len(want))
+		if !slices.Equal(got, want) {
+			t.Errorf("%v: received %d, want %d", loopback, got, want)
+		}
+		if n := p.Counts(); n.GSOMessages != 2 || n.GSOSegments != 12 || !p.Shortcuts().GSO.Enabled {
+			t.Errorf("%v: counted %+v, %+v", loopback, n, p.Shortcuts())
+		}
+	}
+}
+
+// With DF every datagram of a run has it, and those above the MTU fail one by one.
+func TestRunWithDontFragment(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	for _, loopback := range []netip.Addr{linuxLoopback4, linuxLoopback6} {
+		p, err := newPoller(PollerConfig{GSO: SwitchOn})
+		if err != nil {
+			t.Skip(err)
+		}
+		defer p.Close()
+		from, to := linuxRelay(t, loopback), linuxRelay(t, loopback)
+		var outs []Out
+		for _, n := range []int{1400, 1400, 1400, 1601, 1601, 9, 1400, 1400} {
+			outs = append(outs, Out{Socket: from, Dst: to.Local(), DF: true, Payload: make([]byte, n)})
+		}
+		f := p.Send(outs)
+		if len(f) != 2 || f[0] != (Failure{3, ErrMessageSize}) || f[1] != (Failure{4, ErrMessageSize}) {
+			t.Errorf("%v: failures %v", loopback, f)
+		}
+		var got []int
+		for _, packet := range receiveAll(t, to, 6) {
+			got = append(got, len(packet.Payload))
+		}
+		if !slices.Equal(got, []int{1400, 1400, 1400, 9, 1400, 1400}) {
+			t.Errorf("%v: received %d", loopback, got)
+		}
+		if n := p.Counts(); n.GSOMessages != 2 || n.GSOSegments != 5 || !p.Shortcuts().GSO.Enabled {
+			t.Errorf("%v: counted %+v, %+v", loopback, n, p.Shortcuts())
+		}
 	}
 }

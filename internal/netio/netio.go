@@ -28,6 +28,10 @@ type Network interface {
 	ListenTCP(addr netip.AddrPort) (net.Listener, error)
 	// DialTCP connects from local (RFC 6062; port 0 in local: any).
 	DialTCP(ctx context.Context, local, peer netip.AddrPort) (net.Conn, error)
+	// Transfer moves what src receives to dst, until src has received all (nil) or either fails. It tells moved of bytes once
+	// dst has them. TCP connections are spliced where the system can: their bytes never enter the process. Both
+	// connections' deadlines hold; after os.ErrDeadlineExceeded of src nothing is lost, and Transfer may be called again.
+	Transfer(dst, src net.Conn, moved func(n int)) error
 	// DontFragment says whether Out.DF is honoured; without it DONT-FRAGMENT is an unknown attribute (RFC 8656 §7.2).
 	DontFragment() bool
 	// MaxWorkers is how many pollers may share a listening address: 0 for no limit, 1 on the portable network.
@@ -46,7 +50,10 @@ var (
 
 // PollerConfig sizes a poller. Zero fields are defaults.
 type PollerConfig struct {
-	Slots int // datagrams held between two EndRounds; 0: 64
+	// Slots is how many reads are held between two EndRounds: datagrams, or with GRO datagrams that arrived together. If zero, 64.
+	Slots int
+	// GSO and GRO switch the shortcuts: see Shortcuts. NewPoller fails where one is on that this network does not have.
+	GSO, GRO Switch
 }
 
 // A Socket is one UDP socket. It belongs to the poller it is added to.
@@ -126,14 +133,16 @@ type Poller interface {
 	// Level-triggered: what was not read is reported again. Sockets take turns in being reported, which is fair to all
 	// if every event is served before the next Wait: who is out of Room ends the round and goes on with the same slice.
 	Wait(timeout time.Duration) ([]Event, error)
-	// Room is how many more datagrams the slots hold before EndRound.
+	// Room is how many more slots there are before EndRound.
 	Room() int
-	// Recv reads at most max datagrams (and at most Room) in one call, never until EAGAIN; none is no error. The slice is valid until the next Recv, its payloads until EndRound.
+	// Recv reads into at most max slots (and at most Room; fewer where each has lately held many datagrams) in one call, never until EAGAIN; none is no error. A slot takes one datagram, or
+	// with GRO those of one sender that arrived together: any number of Packets, mostly up to 64, in the order they were sent, whose payloads lie
+	// side by side in the slot. The slice is valid until the next Recv, its payloads until EndRound.
 	Recv(s Socket, max int) ([]Packet, error)
 	// RecvErrors drains the error queue (bounded) and clears the socket's pending error. The slice is valid until the next RecvErrors.
 	RecvErrors(s Socket) []ICMPError
-	// Send sends all, grouped by socket, in order for each destination; one bad datagram of a batch loses only itself, and a pending
-	// error of the socket costs none. The slice is valid until the next Send, and in no particular order.
+	// Send sends all, grouped by socket, in order for each destination of a socket; one bad datagram of a batch loses only itself, and a pending
+	// error of the socket costs none. With GSO, datagrams of one length to one destination leave together. The slice is valid until the next Send, and in no particular order.
 	Send(outs []Out) []Failure
 	// EndRound frees the slots.
 	EndRound()
@@ -141,6 +150,8 @@ type Poller interface {
 	Wake()
 	// Counts are system calls and datagrams so far, for benchmarks and metrics.
 	Counts() Counts
+	// Shortcuts are those of the kernel in use now.
+	Shortcuts() Shortcuts
 	// Close closes the poller and none of its sockets.
 	Close() error
 }
@@ -148,6 +159,10 @@ type Poller interface {
 // Counts of a poller, owned by its goroutine.
 type Counts struct {
 	RecvCalls, RecvDatagrams, SendCalls, SendDatagrams uint64
+	// GSOMessages are those that carried several datagrams, GSOSegments the datagrams in them; SendDatagrams counts them too.
+	GSOMessages, GSOSegments uint64
+	// GROMessages are the reads that brought several datagrams, GROSegments the datagrams; RecvDatagrams counts them too.
+	GROMessages, GROSegments uint64
 	// Truncated are datagrams that did not fit their slot, and were dropped for it. Slots hold any datagram: it is 0,
 	// or the system is not what it says.
 	Truncated uint64

@@ -37,7 +37,7 @@ func TestNetworkRecvMaxRoomAndEndRound(t *testing.T) {
 		a, b := newStation(t, n, anyPort4, 0), newStation(t, n, anyPort4, 8)
 		outs := make([]Out, 20)
 		for i := range outs {
-			outs[i] = Out{Dst: b.addr(), Payload: number(i)}
+			outs[i] = Out{Dst: b.addr(), Payload: growing(i)} // each takes a slot of its own
 		}
 		if got := b.recv(5); len(got) != 0 {
 			t.Fatalf("%d datagrams before any was sent", len(got))
@@ -72,7 +72,7 @@ func TestNetworkRecvMaxRoomAndEndRound(t *testing.T) {
 				t.Fatalf("%d datagrams without room", len(got))
 			}
 			for i, payload := range round { // all of them hold until the round ends
-				if !bytes.Equal(payload, number(start+i)) {
+				if !bytes.Equal(payload, growing(start+i)) {
 					t.Fatalf("datagram %d is %x", start+i, payload)
 				}
 			}

@@ -161,4 +161,7 @@ func pattern(n int, seed byte) []byte {
 	return b
 }
 
+// growing is longer than any before it: never a part of a run, whose datagrams are of one length or end with a shorter one.
+func growing(i int) []byte { return append(number(i), make([]byte, i)...) }
+
 func number(i int) []byte { return binary.BigEndian.AppendUint32(nil, uint32(i)) }

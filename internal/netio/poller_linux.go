@@ -2,6 +2,7 @@ package netio
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"sync"
@@ -30,14 +31,15 @@ type poller struct {
 	precise bool // the kernel has epoll_pwait2, whose timeout is in nanoseconds
 
 	// Owned by the worker's goroutine.
-	epoll    int  // -1 once closed
-	more     bool // a read since the last Wait took all it asked for: probably there is more
-	ready    [epollBatch]unix.EpollEvent
-	events   [epollBatch]Event
-	receive  receiver
-	send     sender
-	errQueue errorReader
-	counts   Counts
+	epoll     int  // -1 once closed
+	more      bool // a read since the last Wait took all it asked for: probably there is more
+	ready     [epollBatch]unix.EpollEvent
+	events    [epollBatch]Event
+	receive   receiver
+	send      sender
+	errQueue  errorReader
+	counts    Counts
+	shortcuts Shortcuts
 
 	// Read and written by anyone.
 	awake   atomic.Bool // a Wake has not been reported yet
@@ -49,6 +51,10 @@ func newPoller(c PollerConfig) (*poller, error) {
 	slots := c.Slots
 	if slots <= 0 {
 		slots = systemSlots
+	}
+	shortcuts, err := systemShortcuts(c)
+	if err != nil {
+		return nil, fmt.Errorf("new poller: %w", err)
 	}
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
@@ -67,11 +73,12 @@ func newPoller(c PollerConfig) (*poller, error) {
 		return nil, pollerFailed("epoll_ctl", err)
 	}
 	p := &poller{
-		epoll:    epoll,
-		eventfd:  eventfd,
-		receive:  newReceiver(slots),
-		send:     newSender(),
-		errQueue: newErrorReader(),
+		epoll:     epoll,
+		eventfd:   eventfd,
+		receive:   newReceiver(slots),
+		send:      newSender(),
+		errQueue:  newErrorReader(),
+		shortcuts: shortcuts,
 	}
 	_, errno := p.pwait2(0)
 	p.precise = errno == 0 // ENOSYS before Linux 5.11, EPERM in some sandboxes
@@ -117,6 +124,7 @@ func (p *poller) Add(s Socket, id uint64) error {
 		return os.NewSyscallError("epoll_ctl", err)
 	}
 	k.poller = p
+	p.aggregate(k)
 	return nil
 }
 
@@ -145,6 +153,8 @@ func (p *poller) open(s Socket) (*socket, error) {
 }
 
 func (p *poller) Counts() Counts { return p.counts }
+
+func (p *poller) Shortcuts() Shortcuts { return p.shortcuts }
 
 // Close closes the poller, and none of the sockets in it. Payloads and packets of its last round stay as they are.
 func (p *poller) Close() error {

@@ -25,7 +25,10 @@ type portable struct {
 func Portable() Network { return &portable{} }
 
 func (p *portable) NewPoller(c PollerConfig) (Poller, error) {
-	q := newQueuePoller(c, &p.buffers)
+	q, err := newQueuePoller(c, &p.buffers)
+	if err != nil {
+		return nil, err
+	}
 	q.singly = true
 	return q, nil
 }
@@ -39,7 +42,7 @@ func (p *portable) DontFragment() bool { return false }
 func (p *portable) Limitations() []string {
 	return []string{
 		"one worker: an address has one socket, so one processor relays all datagrams",
-		"one system call for each datagram, and one copy of it in and out",
+		"one system call for each datagram, one copy of it in and out, and neither GSO nor GRO",
 		"a goroutine and 64 KiB of address space for each UDP socket",
 		"no ICMP errors: clients are not told of peers that cannot be reached",
 		"no DF: datagrams with DONT-FRAGMENT are sent without it, and none is refused for the path's MTU",

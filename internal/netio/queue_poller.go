@@ -2,6 +2,7 @@ package netio
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -40,10 +41,12 @@ type registration struct {
 // A queuePoller polls sockets whose datagrams wait in a receiveQueue. It waits on a channel and a timer only, never in the
 // kernel: goroutines that wait in it are durably blocked, and testing/synctest's clock runs.
 type queuePoller struct {
-	buffers *bufferPool // immutable: where payloads go back to
-	slots   int         // immutable
-	singly  bool        // immutable: the network reads one datagram a system call
-	signal  chan struct{}
+	// Immutable.
+	buffers   *bufferPool // where payloads go back to
+	slots     int
+	singly    bool // the network reads one datagram a system call
+	shortcuts Shortcuts
+	signal    chan struct{}
 
 	// Written by any goroutine.
 	woken atomic.Bool
@@ -65,17 +68,23 @@ type queuePoller struct {
 	closed       bool
 }
 
-func newQueuePoller(c PollerConfig, buffers *bufferPool) *queuePoller {
+// newQueuePoller fails where c has a shortcut switched on.
+func newQueuePoller(c PollerConfig, buffers *bufferPool) (*queuePoller, error) {
+	shortcuts, err := noShortcuts(c)
+	if err != nil {
+		return nil, fmt.Errorf("new poller: %w", err)
+	}
 	slots := c.Slots
 	if slots <= 0 {
 		slots = defaultSlots
 	}
 	return &queuePoller{
-		buffers: buffers,
-		slots:   slots,
-		signal:  make(chan struct{}, 1),
-		added:   make(map[*receiveQueue]*registration),
-	}
+		buffers:   buffers,
+		slots:     slots,
+		shortcuts: shortcuts,
+		signal:    make(chan struct{}, 1),
+		added:     make(map[*receiveQueue]*registration),
+	}, nil
 }
 
 func (p *queuePoller) Add(s Socket, id uint64) error {
@@ -268,6 +277,8 @@ func (p *queuePoller) EndRound() {
 }
 
 func (p *queuePoller) Counts() Counts { return p.counts }
+
+func (p *queuePoller) Shortcuts() Shortcuts { return p.shortcuts }
 
 // Close takes every socket out; they stay open.
 func (p *queuePoller) Close() error {

@@ -87,7 +87,10 @@ func TestPollerRefuses(t *testing.T) {
 	t.Parallel()
 	m := NewMemory()
 	a := newStation(t, m, anyPort4, 0)
-	p := newQueuePoller(PollerConfig{}, &m.buffers)
+	p, err := newQueuePoller(PollerConfig{}, &m.buffers)
+	if err != nil {
+		t.Fatal(err)
+	}
 	s, err := m.OpenUDP(anyPort4)
 	if err != nil {
 		t.Fatal(err)
@@ -213,7 +216,10 @@ func BenchmarkMemoryRound(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		p := newQueuePoller(PollerConfig{}, &m.buffers)
+		p, err := newQueuePoller(PollerConfig{}, &m.buffers)
+		if err != nil {
+			b.Fatal(err)
+		}
 		if err := p.Add(s, stationID); err != nil {
 			b.Fatal(err)
 		}

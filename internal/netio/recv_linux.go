@@ -11,14 +11,14 @@ import (
 // slotSize holds any datagram: a UDP length field says at most 65,535.
 const slotSize = 1 << 16
 
-// A receiver is a poller's memory for datagrams, used from one end to the other in a round and all over again in the
+// A receiver is a poller's memory for datagrams, and for those that arrive as one by GRO, used from one end to the other in a round and all over again in the
 // next. Pages that were never written to cost nothing, as large allocations come zeroed from the system: mostly voice
 // is received, and then one page of each slot exists.
 type receiver struct {
 	messages
-	slots   []byte // slotSize bytes for each message
-	used    int    // slots holding datagrams of this round
-	packets []Packet
+	slots   []byte   // slotSize bytes for each message
+	used    int      // slots in use in this round
+	packets []Packet // of the last Recv
 }
 
 func newReceiver(slots int) receiver {
@@ -45,7 +45,7 @@ func (p *poller) Recv(s Socket, max int) ([]Packet, error) {
 	if err != nil {
 		return nil, err
 	}
-	want := min(max, p.Room())
+	want := min(max, p.Room(), k.slots())
 	if want <= 0 {
 		return nil, nil
 	}
@@ -69,7 +69,14 @@ func (p *poller) Recv(s Socket, max int) ([]Packet, error) {
 	}
 }
 
-// take makes packets of the n datagrams that were received into the next slots.
+// readBurst is how many datagrams one Recv of a socket is to bring about at most, so that one fast sender does not hold up
+// others: the relay needs some 0.2 ms for them. More at a time would be no faster.
+const readBurst = 512
+
+// slots is how many slots a read of the socket may fill: fewer, the more datagrams arrived in each of them last time.
+func (s *socket) slots() int { return readBurst / max(s.density, 1) }
+
+// take makes packets of what was received into the next n slots.
 func (p *poller) take(s *socket, n int) []Packet {
 	r := &p.receive
 	r.packets = r.packets[:0]
@@ -80,21 +87,51 @@ func (p *poller) take(s *socket, n int) []Packet {
 			r.reset(i)
 			continue
 		}
-		tos, local := receivedControl(r.control(i))
+		c := receivedControl(r.control(i))
 		to := s.local
-		if s.wildcard && local.IsValid() {
-			to = netip.AddrPortFrom(local, s.local.Port())
+		if s.wildcard && c.local.IsValid() {
+			to = netip.AddrPortFrom(c.local, s.local.Port())
 		}
 		start, length := i*slotSize, int(h.Len)
-		r.packets = append(r.packets, Packet{
+		segments := r.split(Packet{
 			Addr:    r.names[i].addrPort(),
 			Local:   to,
 			Payload: r.slots[start : start+length : start+length],
-			TOS:     tos,
-		})
+			TOS:     c.tos,
+		}, c.segment)
+		p.counts.received(segments)
 		r.reset(i)
 	}
 	r.used += n
-	p.counts.RecvDatagrams += uint64(len(r.packets))
+	if n > 0 {
+		s.density = min(len(r.packets)/n, readBurst)
+	}
 	return r.packets
+}
+
+// split appends the datagrams that arrived as one packet: each has size bytes but the last, which may be shorter; 0 says that
+// it is one. It returns how many they are. (The kernel aggregates at most 64, and hands on what a local sender put together,
+// which may be more.)
+func (r *receiver) split(all Packet, size int) int {
+	b := all.Payload
+	if size <= 0 {
+		size = len(b)
+	}
+	for n := 1; ; n++ {
+		end := min(size, len(b))
+		all.Payload = b[:end:end]
+		r.packets = append(r.packets, all)
+		if b = b[end:]; len(b) == 0 {
+			return n
+		}
+	}
+}
+
+// received counts a slot that brought so many datagrams.
+func (c *Counts) received(datagrams int) {
+	c.RecvDatagrams += uint64(datagrams)
+	if datagrams > 1 {
+		c.GROMessages++
+		c.GROSegments += uint64(datagrams)
+	}
 }

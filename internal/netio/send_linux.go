@@ -7,23 +7,37 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sendBatch is how many datagrams one sendmmsg takes.
+// sendBatch is how many messages one sendmmsg takes.
 const sendBatch = 64
 
-// outIovecs are a datagram's parts: header, payload, padding.
+// outIovecs are a datagram's parts: header, payload, padding. A run's are fewer than the 1,024 that a message may have.
 const outIovecs = 3
 
-// A sender is a poller's memory for Send. Its iovecs go on referring to the last batch's parts, which therefore are not
-// collected before the next one; nothing reads them.
+// A sender is a poller's memory for Send.
 type sender struct {
-	messages
-	index    [sendBatch]int // of the Out in each message
-	next     []int          // for each Out, the next one of its socket
-	sockets  []*socket      // with outs, in the order of their first
+	messages                                                  // of the batch: one for each run
+	single   messages                                         // a run's datagrams, where it has to be sent again without UDP_SEGMENT
+	call     func(fd int, m []unix.Mmsghdr) (int, unix.Errno) // sendmmsg; tests have kernels that lack things
+
+	runs    [sendBatch]run
+	singles [maxSegments]run // those of single
+	count   int              // runs in the batch
+	current int              // the one that was begun or joined last
+	batch   uint64
+	table   runTable
+
+	next     []int     // for each Out, the next one of its socket, then of its run
+	sockets  []*socket // with outs, in the order of their first
 	failures []Failure
 }
 
-func newSender() sender { return sender{messages: newMessages(sendBatch, outIovecs)} }
+func newSender() sender {
+	return sender{
+		messages: newMessages(sendBatch, maxSegments*outIovecs),
+		single:   newMessages(maxSegments, outIovecs),
+		call:     sendmmsg,
+	}
+}
 
 // Send groups the outs by socket, and sends each group by as few system calls as it can; see Poller.
 func (p *poller) Send(outs []Out) []Failure {
@@ -68,21 +82,23 @@ func (x *sender) link(i int, to Socket) {
 
 func (x *sender) fail(i int, err error) { x.failures = append(x.failures, Failure{Index: i, Err: err}) }
 
+// failRun fails every datagram of a run.
+func (x *sender) failRun(r *run, err error) {
+	for i := r.first; ; i = x.next[i] {
+		x.fail(i, err)
+		if i == r.last {
+			return
+		}
+	}
+}
+
 // sendGroup sends a socket's outs, in batches that DF does not change in.
 func (p *poller) sendGroup(s *socket, outs []Out) {
 	x := &p.send
 	for i := s.first; i != none; {
 		df := s.toggles(&outs[i])
-		n := 0
-		for ; i != none && n < sendBatch && s.toggles(&outs[i]) == df; i = x.next[i] {
-			if errno := x.prepare(n, s, &outs[i]); errno != 0 {
-				x.fail(i, sendError(errno))
-				continue
-			}
-			x.index[n] = i
-			n++
-		}
-		if !p.sendMessages(s, n, df) {
+		i = p.gather(s, outs, i, df)
+		if !p.sendRuns(s, outs, df) {
 			for ; i != none; i = x.next[i] {
 				x.fail(i, ErrWouldBlock)
 			}
@@ -94,56 +110,44 @@ func (p *poller) sendGroup(s *socket, outs []Out) {
 // toggles says whether the socket's option has to change for o: an IPv6 datagram carries its wish in its control data.
 func (s *socket) toggles(o *Out) bool { return o.DF && s.family == unix.AF_INET }
 
-// prepare makes message n of the batch: references to the parts of o, its destination, and control data where it is needed.
-func (x *sender) prepare(n int, s *socket, o *Out) unix.Errno {
-	h := &x.headers[n].Hdr
+// address gives message n the destination of o, and control data where it is needed, and returns the length of that; not ok
+// if an address is of another family.
+func (x *sender) address(n int, s *socket, o *Out) (control int, ok bool) {
 	if !x.names[n].put(s.family, o.Dst) {
-		return unix.EAFNOSUPPORT
+		return 0, false
 	}
-	h.Namelen = sockaddrLen(s.family)
-
-	iovecs := (*[outIovecs]unix.Iovec)(x.iovecs[n*outIovecs:])
-	parts := 0
-	for _, part := range [outIovecs][]byte{o.Header, o.Payload, o.Padding} {
-		if len(part) > 0 {
-			iovecs[parts].Base = unsafe.SliceData(part)
-			iovecs[parts].SetLen(len(part))
-			parts++
-		}
-	}
-	h.SetIovlen(parts)
-
+	x.headers[n].Hdr.Namelen = sockaddrLen(s.family)
 	c, end := &x.controls[n], 0
 	if o.TOS != 0 {
 		end = c.putTOS(end, s.family, o.TOS)
 	}
 	if s.wildcard && o.Local.IsValid() {
-		var ok bool
 		if end, ok = c.putSource(end, s.family, o.Local); !ok {
-			return unix.EAFNOSUPPORT
+			return 0, false
 		}
 	}
 	if o.DF && s.family == unix.AF_INET6 {
 		end = c.putDontFragment(end)
 	}
-	h.SetControllen(end)
-	return 0
+	return end, true
 }
 
-// sendMessages sends the first n messages of the batch, with DF set if df says so. It reports false if the socket's buffer is
-// full, so that no more can be sent.
-func (p *poller) sendMessages(s *socket, n int, df bool) bool {
+// sendRuns sends the runs of the batch, with DF set if df says so. It reports false if the socket's buffer is full, so that no
+// more can be sent.
+func (p *poller) sendRuns(s *socket, outs []Out, df bool) bool {
 	x := &p.send
-	if n == 0 {
+	if x.count == 0 {
 		return true
 	}
 	if err := s.setDF(df); err != nil {
-		for _, i := range x.index[:n] {
-			x.fail(i, err)
+		for n := range x.count {
+			x.failRun(&x.runs[n], err)
 		}
 		return true
 	}
-	done := p.sendAll(s, x.headers[:n])
+	used := x.lay(outs)
+	done := p.sendAll(s, outs, x.headers[:x.count], x.runs[:x.count])
+	clear(x.iovecs[:used]) // so that what was sent can be collected
 	if df {
 		// Back at once, since the option also decides what becomes of ICMP errors. Were it to fail, the next batch
 		// would try again, and be failed by it.
@@ -152,32 +156,76 @@ func (p *poller) sendMessages(s *socket, n int, df bool) bool {
 	return done
 }
 
-// sendAll sends the messages, around those that fail. sendmmsg stops at a message that fails and tells why only when that
-// message is the first of a call.
-func (p *poller) sendAll(s *socket, m []unix.Mmsghdr) bool {
+// lay puts the parts of every run's datagrams end to end, without copying any, and returns how many parts there are.
+func (x *sender) lay(outs []Out) (used int) {
+	for n := range x.count {
+		r, h := &x.runs[n], &x.headers[n].Hdr
+		start := used
+		for i := r.first; i != none; i = x.next[i] {
+			used += putParts(x.iovecs[used:], &outs[i])
+		}
+		h.Iov = unsafe.SliceData(x.iovecs[start:])
+		h.SetIovlen(used - start)
+		end := r.control
+		if r.segments > 1 {
+			end = x.controls[n].putSegment(end, uint16(r.size))
+		}
+		h.SetControllen(end)
+	}
+	return used
+}
+
+// putParts refers to the parts of a datagram, and returns how many it has.
+func putParts(iovecs []unix.Iovec, o *Out) (n int) {
+	for _, part := range [outIovecs][]byte{o.Header, o.Payload, o.Padding} {
+		if len(part) > 0 {
+			iovecs[n].Base = unsafe.SliceData(part)
+			iovecs[n].SetLen(len(part))
+			n++
+		}
+	}
+	return n
+}
+
+// sendAll sends the messages of runs, around those that fail. sendmmsg stops at a message that fails and tells why only when
+// that message is the first of a call.
+func (p *poller) sendAll(s *socket, outs []Out, m []unix.Mmsghdr, runs []run) bool {
 	x := &p.send
 	retries := 0
 	for at := 0; at < len(m); {
-		n, errno := sendmmsg(s.fd, m[at:])
+		n, errno := x.call(s.fd, m[at:])
 		p.counts.SendCalls++
-		p.counts.SendDatagrams += uint64(n)
+		for i := range runs[at : at+n] {
+			p.counts.sent(runs[at+i].segments)
+		}
 		at += n
+		more := true
 		switch {
 		case n > 0:
 			retries = 0
 		case errno == unix.EINTR:
-		case errno == unix.EAGAIN:
-			for ; at < len(m); at++ {
-				x.fail(x.index[at], ErrWouldBlock)
-			}
-			return false
-		case retries < pendingRetries(errno):
+		case retries < runs[at].retries(errno):
 			retries++
 		default:
-			x.fail(x.index[at], sendError(errno))
+			more = p.refused(s, outs, &m[at].Hdr, &runs[at], errno)
 			at++
 			retries = 0
 		}
+		if !more {
+			for ; at < len(m); at++ {
+				x.failRun(&runs[at], ErrWouldBlock)
+			}
+			return false
+		}
 	}
 	return true
+}
+
+// sent counts a message that carried so many datagrams.
+func (c *Counts) sent(datagrams int) {
+	c.SendDatagrams += uint64(datagrams)
+	if datagrams > 1 {
+		c.GSOMessages++
+		c.GSOSegments += uint64(datagrams)
+	}
 }

@@ -31,9 +31,11 @@ type socket struct {
 	resting  int  // IP_MTU_DISCOVER between datagrams that set DF
 
 	// Owned by the poller's goroutine.
-	fd     int     // -1 once closed
-	poller *poller // it is added to, or nil
-	df     bool    // IP_MTU_DISCOVER is IP_PMTUDISC_DO
+	fd         int     // -1 once closed
+	poller     *poller // it is added to, or nil
+	df         bool    // IP_MTU_DISCOVER is IP_PMTUDISC_DO
+	density    int     // datagrams per slot of the last read
+	aggregates bool    // UDP_GRO is set, and stays: what is queued may have been put together
 
 	// The outs of the Send under way, by index; none between two.
 	first, last int

@@ -14,72 +14,77 @@ import (
 // These tests count what the whole process does, so that they are not parallel.
 
 func TestSystemRoundAllocatesNothing(t *testing.T) {
-	for _, loopback := range []netip.Addr{linuxLoopback4, linuxLoopback6} {
-		p := linuxPoller(t)
-		from, wildcard := linuxRelay(t, loopback), linuxGroup(t, unspecifiedLike(loopback), 2)
-		peers := make([]*socket, 8)
-		for i := range peers {
-			peers[i] = linuxRelay(t, loopback)
-			if err := p.Add(peers[i], uint64(i)); err != nil {
-				t.Fatal(err)
-			}
+	for _, c := range []PollerConfig{{}, withoutShortcuts} {
+		for _, loopback := range []netip.Addr{linuxLoopback4, linuxLoopback6} {
+			testRoundAllocatesNothing(t, linuxPollerOf(t, c), loopback)
 		}
-		header, padding := []byte{0x40, 0, 0, 100}, []byte{0, 0, 0}
-		payload := make([]byte, 100)
-		var requests, answers []Out
-		for i := range 56 {
-			o := Out{Socket: from, Dst: peers[i%len(peers)].Local(), TOS: uint8(i % 3), Header: header, Payload: payload, Padding: padding}
-			if i%4 == 0 {
-				o.Socket, o.Local = wildcard[i/4%2], loopback
-			}
-			o.DF = i%5 == 0
-			requests = append(requests, o)
+	}
+}
+
+func testRoundAllocatesNothing(t *testing.T, p *poller, loopback netip.Addr) {
+	from, wildcard := linuxRelay(t, loopback), linuxGroup(t, unspecifiedLike(loopback), 2)
+	peers := make([]*socket, 8)
+	for i := range peers {
+		peers[i] = linuxRelay(t, loopback)
+		if err := p.Add(peers[i], uint64(i)); err != nil {
+			t.Fatal(err)
 		}
-		// Failures and ICMP errors are part of a round.
-		requests = append(requests,
-			Out{Socket: from, Dst: unreachable(loopback).Peer}, Out{Socket: from}, Out{Socket: from, Dst: netip.AddrPortFrom(loopback, 0)})
-		answers = make([]Out, 0, 64)
-		round := func() {
-			if f := p.Send(requests); len(f) != 2 {
-				t.Fatalf("failures %v", f)
+	}
+	header, padding := []byte{0x40, 0, 0, 100}, []byte{0, 0, 0}
+	payload := make([]byte, 100)
+	var requests, answers []Out
+	for i := range 56 {
+		o := Out{Socket: from, Dst: peers[i%len(peers)].Local(), TOS: uint8(i % 3), Header: header, Payload: payload, Padding: padding}
+		if i%4 == 0 {
+			o.Socket, o.Local = wildcard[i/4%2], loopback
+		}
+		o.DF = i%5 == 0
+		requests = append(requests, o)
+	}
+	// Failures and ICMP errors are part of a round.
+	requests = append(requests,
+		Out{Socket: from, Dst: unreachable(loopback).Peer}, Out{Socket: from}, Out{Socket: from, Dst: netip.AddrPortFrom(loopback, 0)})
+	answers = make([]Out, 0, 64)
+	round := func() {
+		if f := p.Send(requests); len(f) != 2 {
+			t.Fatalf("failures %v", f)
+		}
+		p.Wake()
+		events, err := p.Wait(time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answers = answers[:0]
+		for _, e := range events {
+			if e.ID == WakeID {
+				continue
 			}
-			p.Wake()
-			events, err := p.Wait(time.Second)
+			packets, err := p.Recv(peers[e.ID], 32)
 			if err != nil {
 				t.Fatal(err)
 			}
-			answers = answers[:0]
-			for _, e := range events {
-				if e.ID == WakeID {
-					continue
-				}
-				packets, err := p.Recv(peers[e.ID], 32)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, packet := range packets {
-					answers = append(answers, Out{Socket: peers[e.ID], Dst: packet.Addr, Payload: packet.Payload, TOS: packet.TOS})
-				}
+			for _, packet := range packets {
+				answers = append(answers, Out{Socket: peers[e.ID], Dst: packet.Addr, Payload: packet.Payload, TOS: packet.TOS})
 			}
-			if len(answers) != 56 {
-				t.Fatalf("%d answers", len(answers))
-			}
-			p.Send(answers)
-			p.RecvErrors(from)
-			p.EndRound()
-			for _, s := range []Socket{from, wildcard[0], wildcard[1]} {
-				for {
-					packets, _ := p.Recv(s, 64)
-					p.EndRound()
-					if len(packets) == 0 {
-						break
-					}
+		}
+		if len(answers) != 56 {
+			t.Fatalf("%d answers", len(answers))
+		}
+		p.Send(answers)
+		p.RecvErrors(from)
+		p.EndRound()
+		for _, s := range []Socket{from, wildcard[0], wildcard[1]} {
+			for {
+				packets, _ := p.Recv(s, 64)
+				p.EndRound()
+				if len(packets) == 0 {
+					break
 				}
 			}
 		}
-		if n := testing.AllocsPerRun(100, round); n != 0 {
-			t.Errorf("%v: %v allocations a round", loopback, n)
-		}
+	}
+	if n := testing.AllocsPerRun(100, round); n != 0 {
+		t.Errorf("%v: %v allocations a round with %+v", loopback, n, p.Shortcuts())
 	}
 }
 

@@ -31,9 +31,21 @@ func forBothFamilies(t *testing.T, f func(t *testing.T, loopback netip.Addr)) {
 	}
 }
 
+// linuxPoller is a poller with every shortcut this kernel has, or with TESTNETWORK=plain with none, so that the suite runs
+// both ways.
 func linuxPoller(t testing.TB) *poller {
 	t.Helper()
-	p, err := newPoller(PollerConfig{})
+	if os.Getenv("TESTNETWORK") == "plain" {
+		return linuxPollerOf(t, withoutShortcuts)
+	}
+	return linuxPollerOf(t, PollerConfig{})
+}
+
+var withoutShortcuts = PollerConfig{GSO: SwitchOff, GRO: SwitchOff}
+
+func linuxPollerOf(t testing.TB, c PollerConfig) *poller {
+	t.Helper()
+	p, err := newPoller(c)
 	if err != nil {
 		t.Fatal(err)
 	}

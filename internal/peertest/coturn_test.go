@@ -45,6 +45,8 @@ func TestCoturnClient(t *testing.T) {
 		"IPv6, channels":              {"-x", "-e", "::1", "::1"},
 		"IPv6, send indications":      {"-x", "-s", "-e", "::1", "::1"},
 		"IPv6, TCP":                   {"-x", "-t", "-e", "::1", "::1"},
+		"TCP relayed":                 {"-T", "127.0.0.1"},
+		"IPv6, TCP relayed":           {"-T", "-x", "::1"},
 		"IPv6 peer of an IPv4 client": {"-x", "-e", "::1", "127.0.0.1"},
 		"IPv4 peer of an IPv6 client": {"-X", "-e", "127.0.0.1", "::1"},
 	} {
@@ -56,6 +58,17 @@ func TestCoturnClient(t *testing.T) {
 	t.Run("shared secret", func(t *testing.T) {
 		t.Parallel()
 		runClient(t, uclient, append(shared, "-e", "127.0.0.1", "127.0.0.1"))
+	})
+	t.Run("TCP relayed, peers connect", func(t *testing.T) {
+		t.Parallel()
+		// Of each pair one is a peer that connects to the other's relayed address. It sends as much, and what it
+		// receives the tool does not count, with any server.
+		args := append(static[:len(static):len(static)], "-P", "127.0.0.1")
+		const n = clients * messages
+		got, out := client(t, uclient, args)
+		if want := (total{n, n / 2, n * length, n / 2 * length}); got != want {
+			t.Errorf("turnutils_uclient %q counted %+v, want %+v:\n%s", args, got, want, out)
+		}
 	})
 	t.Run("wrong password", func(t *testing.T) {
 		t.Parallel()

@@ -1,6 +1,7 @@
 // Package peertest runs turnout against programs by other authors: coturn's
-// command line clients, pion's TURN client, two browsers in a call, a browser on the
-// service's test page, and the SDKs of Azure Communication Services. It has no code of its own.
+// command line clients, pion's TURN client, OpenSSL, two browsers in a call, a browser
+// on the service's test page, and the SDKs of Azure Communication Services. It has no
+// code of its own.
 //
 // The tests run where PEERTEST is set, as .ci/run does, and skip elsewhere:
 // they need Debian's coturn and chromium, node, and npm ci in this folder. Where

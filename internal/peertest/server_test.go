@@ -42,6 +42,12 @@ peers:
 auth:
   secrets: [{id: k1, secret: %[5]s}]
   users: {%[6]s: %[7]s}
+  oauth:
+    server-name: %[9]s
+    keys: %[10]s
+mobility: true
+drain: {deadline: 1s}
+nat-discovery: {alternate: "127.0.0.2:%[8]d"}
 admin: {listen: "127.0.0.1:%[8]d"}
 `
 
@@ -51,8 +57,9 @@ const relayPorts = 256
 
 // A server is where the clients of a test are sent.
 type server struct {
-	port       int // of the listeners that know the static user, on 127.0.0.1 and ::1
-	secretPort int // of those that know the shared secret; the same with turnout
+	port       int    // of the listeners that know the static user, on 127.0.0.1 and ::1
+	admin      string // address of the admin listener; empty for a server that was running already
+	secretPort int    // of those that know the shared secret; the same with turnout
 }
 
 // address is where the static user is known.
@@ -71,13 +78,14 @@ func start(t *testing.T) *server {
 		return running(t, other)
 	}
 	r := freePorts(t, relayPorts+2)
-	text := fmt.Sprintf(configuration, realm, r.first, r.first+2, r.last(), secret, user, password, r.first+1)
+	text := fmt.Sprintf(configuration, realm, r.first, r.first+2, r.last(), secret, user, password, r.first+1, oauthName, oauthKeys)
 	file := filepath.Join(t.TempDir(), "turnout.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	serve(t, fmt.Sprintf("127.0.0.1:%d", r.first+1), "--config", file)
-	return &server{port: r.first, secretPort: r.first}
+	s := &server{port: r.first, secretPort: r.first, admin: fmt.Sprintf("127.0.0.1:%d", r.first+1)}
+	serve(t, s.admin, "--config", file)
+	return s
 }
 
 // running is the server that the environment names.

@@ -1,12 +1,12 @@
 // Opens a page in Chromium, has it call, and prints the outcome as one line of JSON.
 //
-//	node run.mjs CHROMIUM PAGE OPTIONS
+//	node run.mjs CHROMIUM PAGE OPTIONS [ARGUMENT...]
 //
-// OPTIONS is the argument of call() in call.js, as JSON. The browser's profile is
+// OPTIONS is the argument of call() in call.js, as JSON; each ARGUMENT is the browser's. The browser's profile is
 // a temporary folder, which is removed.
 import { chromium } from "playwright-core";
 
-const [executablePath, page, options] = process.argv.slice(2);
+const [executablePath, page, options, ...more] = process.argv.slice(2);
 const browser = await chromium.launch({
 	executablePath,
 	headless: true,
@@ -21,6 +21,7 @@ const browser = await chromium.launch({
 		"--allow-loopback-in-peer-connection", // else no candidate is gathered on a machine without a network
 		"--use-fake-device-for-media-stream",
 		"--use-fake-ui-for-media-stream",
+		...more,
 	],
 });
 try {

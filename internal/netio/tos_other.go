@@ -1,0 +1,7 @@
+//go:build !linux
+
+package netio
+
+import "syscall"
+
+func openedTOS(syscall.Conn) uint8 { return 0 }

@@ -1,0 +1,191 @@
+package secure
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/dtls/v3"
+)
+
+// reloadPause is how often the files are looked at: certificates are renewed days
+// before they expire, and ten seconds is short for an operator who watches.
+const reloadPause = 10 * time.Second
+
+// A KeyPair names the files of a certificate, in PEM: the chain, the server's own
+// certificate first, and its key.
+type KeyPair struct {
+	Name      string // the configuration key, for logs and metrics
+	Cert, Key string // paths; symbolic links are followed at every look
+}
+
+// Certificates are what the listeners show, chosen by the name that a client asks
+// for (SNI) and re-read when their files change. Safe for concurrent use.
+type Certificates struct {
+	log   *slog.Logger // immutable
+	pairs []*pair      // immutable; the first is the default
+}
+
+// A pair is one certificate and what is known of its files.
+type pair struct {
+	files   KeyPair                         // immutable
+	current atomic.Pointer[tls.Certificate] // never nil
+	seen    [sha256.Size]byte               // of the files as last tried; owned by Watch
+	trouble string                          // with the files as last told; owned by Watch
+}
+
+// LoadCertificates reads the certificates, of which the first is shown to clients
+// that name no server, or one that is nobody's. The error names the key and file.
+func LoadCertificates(files []KeyPair, log *slog.Logger) (*Certificates, error) {
+	if len(files) == 0 {
+		return nil, errNoCertificate
+	}
+	c := &Certificates{log: log}
+	for _, f := range files {
+		p := &pair{files: f}
+		certificate, sum, err := f.read()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Name, err)
+		}
+		p.current.Store(certificate)
+		p.seen = sum
+		c.pairs = append(c.pairs, p)
+		c.tell("certificate read", p)
+	}
+	return c, nil
+}
+
+// read reads and checks both files.
+func (k KeyPair) read() (c *tls.Certificate, sum [sha256.Size]byte, err error) {
+	cert, err := os.ReadFile(k.Cert)
+	if err != nil {
+		return nil, sum, fmt.Errorf("read certificate: %w", err)
+	}
+	key, err := os.ReadFile(k.Key)
+	if err != nil {
+		return nil, sum, fmt.Errorf("read key: %w", err)
+	}
+	both := sha256.New()
+	both.Write(cert)
+	both.Write(key)
+	both.Sum(sum[:0])
+	made, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, sum, fmt.Errorf("%s and %s: %w", k.Cert, k.Key, err)
+	}
+	return &made, sum, nil
+}
+
+// Watch reads files that have changed until ctx is done. Connections go on with
+// the certificate that they began with; where the new files cannot be used, the
+// old certificate stays, and the log says why.
+func (c *Certificates) Watch(ctx context.Context) {
+	ticker := time.NewTicker(reloadPause)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		for _, p := range c.pairs {
+			c.look(p)
+		}
+	}
+}
+
+// look reads a pair's files. The bytes are compared, not times or links: what
+// Kubernetes swaps, or a copy that keeps the time, is seen as well.
+func (c *Certificates) look(p *pair) {
+	certificate, sum, err := p.files.read()
+	if err != nil {
+		if trouble := err.Error(); trouble != p.trouble {
+			p.trouble = trouble
+			c.log.Warn("a changed certificate cannot be used; the one before stays",
+				"key", p.files.Name, "error", trouble, "expires", p.current.Load().Leaf.NotAfter)
+		}
+		return
+	}
+	if p.trouble = ""; sum == p.seen {
+		return
+	}
+	p.seen = sum
+	p.current.Store(certificate)
+	c.tell("certificate read again", p)
+}
+
+// tell logs what was read.
+func (c *Certificates) tell(what string, p *pair) {
+	leaf := p.current.Load().Leaf
+	level := slog.LevelInfo
+	if !time.Now().Before(leaf.NotAfter) {
+		level, what = slog.LevelWarn, what+", and it has expired"
+	}
+	c.log.Log(context.Background(), level, what, "key", p.files.Name, "names", leaf.DNSNames, "expires", leaf.NotAfter)
+}
+
+// Names are those that the default certificate is good for: of hosts, wildcards included.
+func (c *Certificates) Names() []string { return c.pairs[0].current.Load().Leaf.DNSNames }
+
+// Expiries yields each certificate's configuration key and when it expires.
+func (c *Certificates) Expiries(yield func(name string, expires time.Time) bool) {
+	for _, p := range c.pairs {
+		if !yield(p.files.Name, p.current.Load().Leaf.NotAfter) {
+			return
+		}
+	}
+}
+
+// choose finds the certificate for a server name: of those that hold the name,
+// else of all, the first that the client can verify.
+func (c *Certificates) choose(name string, supported func(*tls.Certificate) bool) *tls.Certificate {
+	var fallback *tls.Certificate
+	for _, p := range c.pairs {
+		certificate := p.current.Load()
+		if !supported(certificate) {
+			continue
+		}
+		if name != "" && certificate.Leaf.VerifyHostname(name) == nil {
+			return certificate
+		}
+		if fallback == nil {
+			fallback = certificate
+		}
+	}
+	if fallback == nil {
+		fallback = c.pairs[0].current.Load()
+	}
+	return fallback
+}
+
+// Server shows the certificates to clients of another protocol over TLS, such as HTTPS.
+func (c *Certificates) Server() *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.forTLS}
+}
+
+func (c *Certificates) forTLS(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	nameless := *hello // for a certificate of another name is better than one that the client cannot verify
+	nameless.ServerName = ""
+	return c.choose(hello.ServerName, func(t *tls.Certificate) bool { return nameless.SupportsCertificate(t) == nil }), nil
+}
+
+func (c *Certificates) forDTLS(hello *dtls.ClientHelloInfo) (*tls.Certificate, error) {
+	return c.choose(hello.ServerName, func(t *tls.Certificate) bool {
+		kind := "_ECDSA_" // of Ed25519 keys too: RFC 8422 §2.1
+		if t.Leaf.PublicKeyAlgorithm.String() == "RSA" {
+			kind = "_RSA_"
+		}
+		for _, id := range hello.CipherSuites {
+			if strings.Contains(dtls.CipherSuiteName(id), kind) {
+				return true
+			}
+		}
+		return false
+	}), nil
+}

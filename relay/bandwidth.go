@@ -1,0 +1,38 @@
+package relay
+
+import "turnout/allocation"
+
+// A rate is how long one byte takes at a bandwidth, in nanoseconds times 2^rateBits:
+// so that no bandwidth in use is rounded much. 0 is no limit.
+type rate int64
+
+const rateBits = 10
+
+// rateOf is the rate of a bandwidth in bits per second; 0 is no limit.
+func rateOf(bitsPerSecond int64) rate {
+	if bitsPerSecond <= 0 {
+		return 0
+	}
+	return max(1, rate((8*int64(allocation.Second)<<rateBits)/bitsPerSecond))
+}
+
+// bandwidthBurst is how much an allocation may send at once: what its bandwidth
+// carries in this time. A keyframe of video passes; a second of overload does not.
+const bandwidthBurst = allocation.Second
+
+// A meter says when what one way of an allocation has carried so far is paid for.
+type meter allocation.Time
+
+// admits says whether n more bytes are within the rate, and counts them if so. The first
+// datagram after a pause always is. RFC 8656 §5: what exceeds the bandwidth is discarded.
+func (m *meter) admits(n int, r rate, now allocation.Time) bool {
+	if r == 0 {
+		return true
+	}
+	paid := max(allocation.Time(*m), now)
+	if paid-now >= allocation.Time(bandwidthBurst) {
+		return false
+	}
+	*m = meter(paid + allocation.Time(int64(n)*int64(r)>>rateBits))
+	return true
+}

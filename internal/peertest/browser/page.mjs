@@ -236,6 +236,9 @@ async function cameraCall(tab) {
 	await tab.getByRole("button", { name: "Start the call" }).click();
 	const call = await inCall(tab, "camera");
 	await shoot(tab, "end");
+	// A relay that is told to stop waits for calls that nobody has ended.
+	await tab.getByRole("button", { name: "End the call" }).click();
+	await tab.locator("#live").waitFor({ state: "hidden" });
 	return { calls: [call] };
 }
 

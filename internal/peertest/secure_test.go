@@ -115,6 +115,9 @@ func TestCoturnClientSecurely(t *testing.T) {
 			"client to client": {"-t", "-y", "127.0.0.1"},
 			"IPv6":             {"-t", "-x", "-e", "::1", "::1"},
 		},
+		"TLS, twice as many": { // a data connection beside each
+			"TCP relayed": {"-T", "127.0.0.1"},
+		},
 		"DTLS": {
 			"channels":         {"-e", "127.0.0.1", "127.0.0.1"},
 			"channels padded":  {"-D", "-e", "127.0.0.1", "127.0.0.1"},

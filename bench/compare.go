@@ -48,8 +48,11 @@ func (r *Runner) Compare(ctx context.Context, p Plan, done func(server, scenario
 	report := &Report{Host: ThisHost(), Discarded: p.Discard, Warmup: r.Warmup, Duration: r.Duration}
 	for _, s := range p.Servers {
 		version, err := s.Version(ctx)
+		if ctx.Err() != nil {
+			return nil, errInterrupted
+		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("version of %s: %w", s.Name, err)
 		}
 		report.Servers = append(report.Servers, Described{s.Name, version})
 	}

@@ -68,3 +68,21 @@ func TestPlan(t *testing.T) {
 		t.Errorf("%d steps, want 36", got)
 	}
 }
+
+// TestCompareInterruptedEarly is interrupted while servers are asked for their versions.
+func TestCompareInterruptedEarly(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	s := fails("a")
+	s.Version = func(ctx context.Context) (string, error) {
+		cancel()
+		return "", context.Canceled
+	}
+	_, err := new(Runner).Compare(ctx, Plan{Scenarios: Scenarios[:1], Servers: []Server{s}, Rounds: 1}, func(string, string) {})
+	if err == nil || err.Error() != "interrupted" {
+		t.Errorf("got %v", err)
+	}
+	if _, err := Pion(ctx, "..", t.TempDir()); err == nil || err.Error() != "interrupted" {
+		t.Errorf("building pion's server: got %v", err)
+	}
+}

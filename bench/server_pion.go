@@ -49,6 +49,9 @@ func build(ctx context.Context, source, folder, program, dir string) (string, er
 // Pion is the server of github.com/pion/turn, built from bench/peers in the source of turnout into dir.
 func Pion(ctx context.Context, source, dir string) (Server, error) {
 	binary, err := build(ctx, source, filepath.Join("bench", "peers"), "pion", dir)
+	if ctx.Err() != nil {
+		return Server{}, errInterrupted
+	}
 	if err != nil {
 		return Server{}, &MissingError{"pion", "cd bench/peers && go mod download (" + strings.TrimSpace(err.Error()) + ")"}
 	}

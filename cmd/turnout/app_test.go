@@ -96,6 +96,7 @@ type fakeRelay struct {
 	onStart func(relay.Config)
 	onStop  func()
 	live    bool                  // a call is
+	hangs   bool                  // a worker does
 	found   chan relay.Alternates // given to SetAlternates
 
 	mu    sync.Mutex
@@ -174,6 +175,14 @@ func (f *fakeRelay) Stats() relay.Stats {
 		return relay.Stats{Allocations: 1}
 	}
 	return relay.Stats{}
+}
+
+func (f *fakeRelay) Alive(ctx context.Context) error {
+	if f.hangs {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return nil
 }
 
 // TestExit runs commands that end by themselves.

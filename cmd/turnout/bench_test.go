@@ -64,7 +64,7 @@ func TestBenchUsage(t *testing.T) {
 func TestBench(t *testing.T) {
 	t.Parallel()
 	a := newConsole(t)
-	args := "bench ten-flows streams-1200 tls-1200 --flows 2 --rounds 1 --duration 100ms --warmup 10ms --json"
+	args := "bench ten-flows streams-1200 tls-1200 --flows 2 --rounds 1 --duration 700ms --warmup 10ms --json"
 	if code := a.run(t.Context(), strings.Fields(args)); code != exitOK {
 		t.Fatalf("exit %d: %s", code, &a.err)
 	}
@@ -109,7 +109,7 @@ func TestBenchServer(t *testing.T) {
 	go func() { served <- server.run(ctx, []string{"serve", "--config", configuration}) }()
 	// The first requests may come before the relay listens: they are repeated.
 	a := newConsole(t, "TURN_USERNAME=alice", "TURN_CREDENTIAL=wonderland")
-	code := a.run(t.Context(), strings.Fields("bench ten-flows --server "+address+" --rounds 1 --duration 100ms --json"))
+	code := a.run(t.Context(), strings.Fields("bench ten-flows --server "+address+" --rounds 1 --duration 700ms --json"))
 	stop()
 	if code := <-served; code != exitOK {
 		t.Errorf("serve: exit %d: %s", code, &server.err)

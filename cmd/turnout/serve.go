@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -46,6 +47,7 @@ func (a *app) serveCommand() *cobra.Command {
 // A service is what serve runs.
 type service struct {
 	log      *slog.Logger
+	manager  manager
 	relay    atomic.Pointer[relayServer] // nil before it listens, and where there is none
 	serving  atomic.Bool                 // everything listens
 	draining atomic.Bool
@@ -59,6 +61,7 @@ type service struct {
 // serve runs until ctx ends or a part of it fails.
 func (a *app) serve(ctx context.Context, l *config.Loaded) error {
 	s := &service{log: newLogger(l.Log, a.stderr), ended: make(chan error, 4)}
+	s.manager = newManager(a.environ, os.Getpid(), s.log)
 	for _, w := range l.Warnings {
 		s.log.Warn(w.String())
 	}
@@ -98,6 +101,8 @@ func (a *app) serve(ctx context.Context, l *config.Loaded) error {
 	if err := a.announce(ctx, l, t, s, r); err != nil {
 		return errors.Join(err, stop())
 	}
+	s.manager.tell("READY=1")
+	defer s.manager.watch(s.alive)()
 	select {
 	case err = <-s.ended:
 		s.running--

@@ -18,6 +18,7 @@ const (
 // calls go on.
 func (s *service) stop(deadline time.Duration, again <-chan struct{}) error {
 	s.draining.Store(true)
+	s.manager.tell("STOPPING=1")
 	if server := s.relay.Load(); server != nil {
 		(*server).Drain()
 	}
@@ -66,6 +67,14 @@ func (s *service) live() int {
 		return (*server).Stats().Allocations
 	}
 	return 0
+}
+
+// alive asks the relay's workers to answer, for the watchdog. Where there is no relay nothing can hang.
+func (s *service) alive(ctx context.Context) error {
+	if server := s.relay.Load(); server != nil {
+		return (*server).Alive(ctx)
+	}
+	return nil
 }
 
 // shutdown waits for live allocations until ctx ends, and for every part of the service.

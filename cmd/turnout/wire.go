@@ -21,6 +21,7 @@ type relayServer interface {
 	Shutdown(ctx context.Context) error
 	Drain()
 	Ready() bool
+	Alive(ctx context.Context) error
 	Stats() relay.Stats
 	SetAlternates(relay.Alternates)
 	EndSubject(subject string, before time.Time) int

@@ -47,7 +47,7 @@ func (r *request) checkRESTKey(values url.Values) error {
 func restCredentials(r *request) (reply, error) {
 	query := r.URL.Query()
 	if !query.Has("service") {
-		return page(r)
+		return showPage(r)
 	}
 	return r.restAnswer(query)
 }

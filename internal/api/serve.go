@@ -13,13 +13,15 @@ import (
 
 const jsonType = "application/json; charset=utf-8"
 
-// A reply is what a handler answers with: JSON of body, or raw of another type.
+// A reply is what a handler answers with: JSON of body, raw of another type, or
+// whatever handler makes of the request.
 type reply struct {
 	status      int
 	body        any
 	raw         []byte
 	contentType string // of raw
 	header      http.Header
+	handler     http.Handler // if set, nothing else is
 }
 
 // ServeHTTP answers a request. No failure is left to package net/http, whose
@@ -62,6 +64,10 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.Logger.Error("a request could not be served", "method", r.Method, "route", m.pattern, "error", err)
 		}
 		refuse(w, f, m.fault)
+		return
+	}
+	if answer.handler != nil {
+		answer.handler.ServeHTTP(w, r)
 		return
 	}
 	answer.write(w)

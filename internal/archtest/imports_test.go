@@ -23,10 +23,12 @@ var mayImport = map[string][]string{
 	"internal/config":      {},
 	"internal/metrics":     {"relay", "allocation", "internal/secure"},
 	"internal/admin":       {},
-	"internal/api":         {"auth", "auth/token", "auth/identity"},
+	"internal/api":         {"auth", "auth/token", "auth/identity", "internal/api/page"},
+	"internal/api/page":    {},
 	"internal/archtest":    {},
 	"internal/conformance": {},
 	"internal/peertest":    {},
+	"deploy":               {},
 	"relay":                {"allocation", "auth", "stun", "internal/netio"},
 	"client":               {"stun", "internal/netio"},
 	"bench":                {"stun", "internal/netio"}, // no client: a load generator has no business with its comforts

@@ -1,9 +1,10 @@
 // Package peertest runs turnout against programs by other authors: coturn's
-// command line clients, pion's TURN client, OpenSSL, two browsers in a call, and the
-// SDKs of Azure Communication Services. It has no code of its own.
+// command line clients, pion's TURN client, OpenSSL, two browsers in a call, a browser
+// on the service's test page, the SDKs of Azure Communication Services, and a
+// Prometheus that watches. It has no code of its own.
 //
 // The tests run where PEERTEST is set, as .ci/run does, and skip elsewhere:
-// they need Debian's coturn and chromium, node, and npm ci in this folder. Where
+// they need Debian's coturn, chromium and prometheus, node, and npm ci in this folder. Where
 // they run, a tool that is missing is a failure.
 //
 // They build cmd/turnout and start it on loopback. PEERTEST_SERVER has
@@ -11,5 +12,6 @@
 // or whether a failure is the test's: two addresses, separated by a comma, of a
 // server that knows the static user and one that knows the shared secret (both
 // in server_test.go), reachable at the same ports of ::1, with loopback peers
-// allowed.
+// allowed. PEERTEST_SCREENSHOTS is a folder for pictures of the test page, to be
+// looked at.
 package peertest

@@ -150,7 +150,9 @@ func TestTLSFlood(t *testing.T) { // not in parallel: it measures memory
 		flood(4000)
 		before := heap()
 		flood(4001)
-		if after := heap(); after > before+512<<10 {
+		// A connection that is kept holds 10 KiB and more, so one in twenty-five would show; what a
+		// collection leaves of stacks and maps is a quarter of this bound.
+		if after := heap(); after > before+5000*400 {
 			t.Errorf("memory was %d KiB, is %d KiB", before>>10, after>>10)
 		} else {
 			t.Logf("memory %d KiB before 5000 connections, %d KiB after", before>>10, after>>10)

@@ -1,0 +1,188 @@
+package peertest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pion/stun/v3"
+)
+
+// A query is one of a panel of the Grafana dashboard.
+type query struct{ panel, expression string }
+
+// TestDashboard has a real Prometheus scrape a relay under load and run every
+// query of the dashboard: each gives data.
+func TestDashboard(t *testing.T) {
+	peers(t)
+	t.Parallel()
+	s := startSecured(t, "127.0.0.1:9")
+	prometheus := startPrometheus(t, s.admin)
+	client, _ := pionClient(t, "udp", s.address(), user, password)
+	relayed, peer := allocate(t, client), listen(t, "127.0.0.1:0")
+
+	pending := dashboard(t)
+	if len(pending) < 20 {
+		t.Fatalf("only %d queries", len(pending))
+	}
+	// Rates need two scrapes, and a panel of errors and drops needs some of both.
+	deadline := time.Now().Add(60 * time.Second)
+	for round := 0; len(pending) > 0; round++ {
+		load(t, s, relayed, peer)
+		var empty []query
+		for _, q := range pending {
+			n, err := prometheus.series(q.expression)
+			if err != nil {
+				t.Fatalf("panel %q, %s: %v", q.panel, q.expression, err)
+			}
+			if n == 0 {
+				empty = append(empty, q)
+			}
+		}
+		pending = empty
+		if time.Now().After(deadline) {
+			break
+		}
+		<-time.After(100 * time.Millisecond)
+	}
+	for _, q := range pending {
+		t.Errorf("panel %q: no data of %s", q.panel, q.expression)
+	}
+}
+
+// load is a little of everything: relayed datagrams, a refused request, and a datagram that is dropped.
+func load(t *testing.T, s *secured, relayed, peer net.PacketConn) {
+	t.Helper()
+	for range 20 {
+		send(t, relayed, "there", peer.LocalAddr())
+		receive(t, peer, "there")
+		send(t, peer, "and back", relayed.LocalAddr())
+		receive(t, relayed, "and back")
+	}
+	conn, err := net.Dial("udp", s.address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte{0xFF, 0, 0, 0}); err != nil { // neither STUN nor ChannelData
+		t.Fatal(err)
+	}
+	udp := stun.RawAttribute{Type: stun.AttrRequestedTransport, Value: []byte{17, 0, 0, 0}}
+	if code := errorCode(t, exchange(t, conn, stun.MethodAllocate, udp)); code != stun.CodeUnauthorized {
+		t.Fatalf("Allocate without a credential: error %d, want 401", code)
+	}
+}
+
+// dashboard reads the queries of every panel, with Grafana's variables filled in.
+func dashboard(t *testing.T) []query {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "deploy", "grafana", "turnout.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr string }
+		}
+	}
+	if err := json.Unmarshal(text, &d); err != nil {
+		t.Fatal(err)
+	}
+	var all []query
+	fill := strings.NewReplacer("$instance", ".*", "$__rate_interval", "30s")
+	for _, p := range d.Panels {
+		for _, target := range p.Targets {
+			expression := fill.Replace(target.Expr)
+			if strings.Contains(expression, "$") {
+				t.Errorf("panel %q: %s has a variable that this test does not know", p.Title, expression)
+			}
+			all = append(all, query{p.Title, expression})
+		}
+	}
+	return all
+}
+
+// A prometheus is a running one.
+type prometheus struct{ address string }
+
+// startPrometheus runs one that scrapes a relay and has deploy's rules, until the test is over.
+func startPrometheus(t *testing.T, target string) *prometheus {
+	t.Helper()
+	name := tool(t, "prometheus")
+	dir := t.TempDir()
+	rules, err := filepath.Abs(filepath.Join("..", "..", "deploy", "prometheus"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf("global: {scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 1s}\n"+
+		"rule_files: [%[1]s/rules.yml, %[1]s/alerts.yml]\n"+
+		"scrape_configs: [{job_name: turnout, static_configs: [{targets: [%[2]q]}]}]\n", rules, target)
+	file := filepath.Join(dir, "prometheus.yml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := &prometheus{fmt.Sprintf("127.0.0.1:%d", freePorts(t, 1).first)}
+	printed := &log{}
+	command := exec.Command(name, "--config.file="+file, "--web.listen-address="+p.address,
+		"--storage.tsdb.path="+filepath.Join(dir, "data"), "--log.level=warn")
+	command.Stdout, command.Stderr = printed, printed
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	t.Cleanup(func() {
+		command.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-ended:
+		case <-time.After(20 * time.Second):
+			command.Process.Kill()
+			<-ended
+		}
+		if t.Failed() {
+			t.Logf("prometheus printed:\n%s", printed)
+		}
+	})
+	if err := ready(t, "http://"+p.address+"/-/ready", ended); err != nil {
+		t.Fatalf("prometheus: %v\n%s", err, printed)
+	}
+	return p
+}
+
+// series is how many series a query gives now, those without a value (NaN) left out.
+func (p *prometheus) series(expression string) (int, error) {
+	client := &http.Client{Timeout: 10 * time.Second}
+	defer client.CloseIdleConnections()
+	response, err := client.Get("http://" + p.address + "/api/v1/query?query=" + url.QueryEscape(expression))
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	var answer struct {
+		Status, Error string
+		Data          struct{ Result []struct{ Value [2]any } }
+	}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		return 0, err
+	}
+	if answer.Status != "success" {
+		return 0, fmt.Errorf("%s: %s", answer.Status, answer.Error)
+	}
+	n := 0
+	for _, r := range answer.Data.Result {
+		if r.Value[1] != "NaN" {
+			n++
+		}
+	}
+	return n, nil
+}

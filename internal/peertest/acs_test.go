@@ -31,6 +31,7 @@ const sdkConfiguration = `realm: %[1]s
 listen: [udp://127.0.0.1:%[2]d, tcp://127.0.0.1:%[2]d]
 relay: {addresses: [127.0.0.1], ports: %[5]d-%[6]d, channels: rfc5766}
 peers: {allow: [127.0.0.0/8]}
+drain: {deadline: 1s}
 admin: {listen: "127.0.0.1:%[3]d"}
 api: {listen: "https://127.0.0.1:%[4]d", cert: cert.pem, key: key.pem, access-keys: [%[7]s], resource: %[8]s}
 store: {path: %[9]s}

@@ -20,6 +20,7 @@ const pageConfiguration = `realm: %[1]s
 listen: [udp://127.0.0.1:%[2]d, tcp://127.0.0.1:%[2]d]
 relay: {addresses: [127.0.0.1], ports: %[5]d-%[6]d}
 peers: {allow: [127.0.0.0/8]}
+drain: {deadline: 1s}
 admin: {listen: "127.0.0.1:%[3]d"}
 api: {listen: "http://127.0.0.1:%[4]d", access-keys: [%[7]s]}
 store: {path: %[8]s}

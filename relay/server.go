@@ -23,6 +23,7 @@ type Server struct {
 	settings
 	network   netio.Network
 	workers   []*worker
+	start     time.Time     // zero of the workers' clock
 	listeners []Listener    // ports filled in
 	udp       []udpListener // by the workers' index of their sockets; those of NAT discovery too
 	streams   []streamListener
@@ -143,9 +144,9 @@ var (
 
 // listen makes the workers and opens the listeners.
 func (s *Server) listen(c Config) error {
-	start := time.Now().Add(-1) // so that no round is at 0, which stands for "never"
+	s.start = time.Now().Add(-1) // so that no round is at 0, which stands for "never"
 	for i := range c.Workers {
-		w, err := s.newWorker(i, c, start)
+		w, err := s.newWorker(i, c, s.start)
 		if err != nil {
 			return err
 		}
@@ -316,6 +317,8 @@ func (s *Server) Ready() bool { return s.serving.Load() && !s.draining.Load() }
 
 // Stats sums the workers' counters; cheap enough for every scrape.
 func (s *Server) Stats() Stats {
+	// Idle workers do not look: reservations that have run out are no ports in use.
+	s.ports.Expire(allocation.Time(time.Since(s.start)))
 	st := Stats{
 		Allocations: s.ledger.Total(),
 		PortsInUse:  s.ports.InUse(), Ports: s.ports.Size(),

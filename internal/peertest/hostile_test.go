@@ -3,6 +3,7 @@ package peertest
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -63,7 +64,7 @@ func TestCoturnHostile(t *testing.T) {
 		"turnout_client_connections 0", "turnout_relay_ports_in_use 0",
 	}
 	var left []string
-	for deadline := time.Now().Add(30 * time.Second); ; <-time.After(100 * time.Millisecond) {
+	for deadline := time.Now().Add(60 * time.Second); ; <-time.After(100 * time.Millisecond) {
 		page := get(t, "http://"+admin+"/metrics")
 		if !strings.Contains(page, "turnout_allocations_started_total") || strings.Contains(page, "turnout_allocations_started_total 0\n") {
 			t.Fatal("no client came as far as an allocation")
@@ -79,8 +80,13 @@ func TestCoturnHostile(t *testing.T) {
 		}
 	}
 	if len(left) > 0 {
-		t.Errorf("half a minute later the metrics still lack %q", left)
+		t.Errorf("a minute later the metrics still lack %q", left)
 	}
 	// And it serves as before.
-	runClient(t, uclient, []string{"-u", user, "-w", password, "-p", strconv.Itoa(r.first), "-r", echo, "-e", "127.0.0.1", "127.0.0.1"})
+	client, _ := pionClient(t, "udp", net.JoinHostPort("127.0.0.1", strconv.Itoa(r.first)), user, password)
+	relayed, peer := allocate(t, client), listen(t, "127.0.0.1:0")
+	send(t, relayed, "there", peer.LocalAddr())
+	receive(t, peer, "there")
+	send(t, peer, "and back", relayed.LocalAddr())
+	receive(t, relayed, "and back")
 }

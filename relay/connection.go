@@ -37,6 +37,7 @@ type connection struct {
 	key        []byte         // of the allocation, likewise
 	dialling   context.CancelFunc
 	all        *connections
+	carried    *carried // all's, of its families
 
 	up, down atomic.Uint64  // bytes moved towards the peer, and towards the client
 	halves   sync.WaitGroup // both ways of a bound connection

@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 	"internal/offload":     {},
 	"internal/config":      {},
 	"internal/metrics":     {"relay", "allocation", "internal/secure"},
-	"internal/admin":       {},
+	"internal/admin":       {"relay", "allocation"},
 	"internal/api":         {"auth", "auth/token", "auth/identity", "internal/api/page"},
 	"internal/api/page":    {},
 	"internal/archtest":    {},

@@ -6,12 +6,12 @@ import "context"
 // asks now and then. A worker that has ended counts as answering, since Serve
 // tells of that. If one hangs, the error is ctx's. Safe for concurrent use, after New.
 func (s *Server) Alive(ctx context.Context) error {
-	return s.ask(ctx, func(_ *worker, answer func()) { answer() })
+	return s.askAll(ctx, func(_ *worker, answer func()) { answer() })
 }
 
-// ask has every worker do something that ends with an answer, and waits for all of them. Workers that have ended are not
+// askAll has every worker do something that ends with an answer, and waits for all of them. Workers that have ended are not
 // asked. The error is ctx's.
-func (s *Server) ask(ctx context.Context, do func(w *worker, answer func())) error {
+func (s *Server) askAll(ctx context.Context, do func(w *worker, answer func())) error {
 	answers := make(chan struct{}, len(s.workers)) // so that no worker ever waits for who has gone
 	answer := func() { answers <- struct{}{} }
 	for _, w := range s.workers {

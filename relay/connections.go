@@ -10,6 +10,7 @@ import (
 // without it.
 type connections struct {
 	carried [2][2]carried  // by the family of the client, then of the peer
+	paced   atomic.Uint64  // how often a connection had to wait for its user's bandwidth
 	tasks   sync.WaitGroup // accepting and dialling; workers alone add to it
 
 	mu   sync.Mutex

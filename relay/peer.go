@@ -43,8 +43,8 @@ func (w *worker) fromPeer(a *allocation.Allocation, from netip.AddrPort, payload
 	if restricted && !w.policy.AllowedUDP(from, &w.verdict) {
 		return DropPeerSource
 	}
-	if !w.links[a.ID().Index()].meters[toClient].admits(len(payload), w.bandwidth, w.now) {
-		return DropBandwidth
+	if d := w.meter(&w.links[a.ID().Index()], toClient, len(payload)); d != notDropped {
+		return d
 	}
 	w.counters.traffic(trafficCounter(counterFromPeers, from.Addr()), len(payload))
 	t := a.Traffic()
@@ -111,8 +111,8 @@ func (w *worker) toPeer(a *allocation.Allocation, peer netip.AddrPort, payload [
 		return DropPeerDenied
 	}
 	l := &w.links[a.ID().Index()]
-	if !l.meters[fromClient].admits(len(payload), w.bandwidth, w.now) {
-		return DropBandwidth
+	if d := w.meter(l, fromClient, len(payload)); d != notDropped {
+		return d
 	}
 	w.counters.traffic(trafficCounter(counterFromClients, l.origin.tuple.Client.Addr()), len(payload))
 	t := a.Traffic()

@@ -18,7 +18,7 @@ func (s *Server) Survey(ctx context.Context) error {
 		return nil
 	}
 	s.budgetsSpent.Store(int64(s.budget.spent(s.now())))
-	return s.ask(ctx, func(w *worker, answer func()) {
+	return s.askAll(ctx, func(w *worker, answer func()) {
 		w.readThreadTime()
 		for _, l := range w.listeners {
 			w.readDrops(counterListenerDrops, l)

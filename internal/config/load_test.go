@@ -103,6 +103,7 @@ relay:
   batch: 128
   gso: on
   gro: off
+  latency-sample: 32
   lifetime:
     default: 11m
     max: 1h30m
@@ -150,10 +151,18 @@ drain:
 quota:
   user:
     allocations: 100
+    bandwidth: 100000000
   allocation:
     bandwidth: 50000000
   total:
     allocations: 5000
+classes:
+  gold:
+    allocations: 200
+    bandwidth: 5000000000
+  staff:
+    allocations: 7
+    bandwidth: 0
 limits:
   permissions: 10
   channels: 20

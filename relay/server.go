@@ -273,9 +273,6 @@ func (s *Server) Serve(ctx context.Context) error {
 	return failure
 }
 
-// Drain refuses new allocations from now on; live ones go on.
-func (s *Server) Drain() { s.draining.Store(true) }
-
 // Shutdown drains, waits until the last allocation has ended or ctx is done, then
 // ends what is left. It returns when Serve has closed everything; the error is
 // ctx's if allocations were cut.
@@ -323,7 +320,7 @@ func (s *Server) Stats() Stats {
 		Allocations: s.ledger.Total(),
 		PortsInUse:  s.ports.InUse(), Ports: s.ports.Size(),
 		TCPPortsInUse: s.ports.InUseTCP(), TCPPorts: s.ports.SizeTCP(),
-		Streams: int(s.open.Load()), Draining: s.draining.Load(),
+		Streams: int(s.open.Load()), Draining: s.draining.Load(), Workers: len(s.workers),
 	}
 	for _, w := range s.workers {
 		for i := range st.counts {

@@ -101,6 +101,7 @@ const (
 	EndSocketBroken
 	EndNotOpened
 	EndRevoked
+	EndByOperator
 )
 
 // String is the reason as logs tell it.
@@ -120,6 +121,8 @@ func (r EndReason) String() string {
 		return "relay socket broken"
 	case EndRevoked:
 		return "revoked"
+	case EndByOperator:
+		return "ended by the operator"
 	}
 	return "no relay socket"
 }

@@ -24,6 +24,7 @@ type Stats struct {
 	Streams                                  int // open client connections
 	Panics                                   uint64
 	Draining                                 bool
+	Workers                                  int
 
 	// What the kernel was asked for: datagrams per call is the batch size reached.
 	RecvCalls, RecvDatagrams, SendCalls, SendDatagrams uint64

@@ -50,7 +50,10 @@ type service struct {
 	manager  manager
 	relay    atomic.Pointer[relayServer] // nil before it listens, and where there is none
 	serving  atomic.Bool                 // everything listens
-	draining atomic.Bool
+	draining atomic.Bool                 // on the way to the end
+	endsAt   atomic.Pointer[time.Time]   // when it ends what is live, once it drains to the end
+	started  time.Time
+	config   *config.Loaded // in use
 	admins   []*admin.Server
 	keep     *keep
 	api      *api.Server // nil where there is none
@@ -60,7 +63,7 @@ type service struct {
 
 // serve runs until ctx ends or a part of it fails.
 func (a *app) serve(ctx context.Context, l *config.Loaded) error {
-	s := &service{log: newLogger(l.Log, a.stderr), ended: make(chan error, 4)}
+	s := &service{log: newLogger(l.Log, a.stderr), ended: make(chan error, 4), started: a.now(), config: l}
 	s.manager = newManager(a.environ, os.Getpid(), s.log)
 	for _, w := range l.Warnings {
 		s.log.Warn(w.String())
@@ -229,7 +232,8 @@ func (s *service) listenAdmins(l *config.Loaded, tr *transports) (own []netip.Ad
 	for _, at := range []struct {
 		key  string
 		addr config.Address
-	}{{"admin.listen", l.Admin.Listen}, {"metrics.listen", l.Metrics.Listen}} {
+		api  *admin.API
+	}{{"admin.listen", l.Admin.Listen, s.operation(tr)}, {"metrics.listen", l.Metrics.Listen, nil}} {
 		if !at.addr.IsValid() {
 			continue
 		}
@@ -237,6 +241,7 @@ func (s *service) listenAdmins(l *config.Loaded, tr *transports) (own []netip.Ad
 			Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: scrapesOnce, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError)}),
 			State:   s.state,
 			Logger:  s.log,
+			API:     at.api,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", at.key, err)

@@ -17,6 +17,7 @@ const (
 // until the deadline, or until the second signal, which closes again. The service answers until then: users may be revoked whose
 // calls go on.
 func (s *service) stop(deadline time.Duration, again <-chan struct{}) error {
+	s.endsAt.Store(new(time.Now().Add(deadline)))
 	s.draining.Store(true)
 	s.manager.tell("STOPPING=1")
 	if server := s.relay.Load(); server != nil {

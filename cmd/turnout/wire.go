@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -20,12 +21,17 @@ type relayServer interface {
 	Serve(ctx context.Context) error
 	Shutdown(ctx context.Context) error
 	Drain()
+	Undrain() bool
 	Ready() bool
 	Alive(ctx context.Context) error
 	Stats() relay.Stats
 	SetAlternates(relay.Alternates)
 	EndSubject(subject string, before time.Time) int
 	EndUsername(username string) int
+	EndAllOf(subject string) int
+	End(ctx context.Context, id allocation.ID) bool
+	Allocations(ctx context.Context, f relay.Filter) iter.Seq[relay.AllocationInfo]
+	Allocation(ctx context.Context, id allocation.ID) (relay.AllocationDetail, bool)
 }
 
 // parts are the constructors that this file connects, and what it asks of the host. Tests put their own in their place.

@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 	"internal/offload":     {},
 	"internal/config":      {},
 	"internal/metrics":     {"relay", "allocation", "internal/secure"},
-	"internal/admin":       {"internal/admin/page"},
+	"internal/admin":       {"relay", "allocation", "internal/admin/page"},
 	"internal/admin/page":  {"internal/site"},
 	"internal/api":         {"auth", "auth/token", "auth/identity", "internal/api/page"},
 	"internal/api/page":    {"internal/site"},

@@ -70,7 +70,8 @@ type Config struct {
 	// What turnout keeps: users, revocations and the keys that it makes.
 	Store Store `key:"store"`
 
-	// Listener for the operator: /metrics, /livez and /readyz.
+	// Listener for the operator: /metrics, /livez, /readyz, and the API by which allocations are listed and ended and the relay is
+	// drained (GET /v1/status, /v1/allocations, docs/operating.md).
 	Admin Admin `key:"admin"`
 
 	// Second listener for a Prometheus server elsewhere: /metrics, /livez and /readyz only.

@@ -10,6 +10,7 @@ import (
 // without it.
 type connections struct {
 	up, down atomic.Uint64  // bytes of all connections, ended ones included
+	paced    atomic.Uint64  // how often a connection had to wait for its user's bandwidth
 	tasks    sync.WaitGroup // accepting and dialling; workers alone add to it
 
 	mu   sync.Mutex

@@ -69,6 +69,8 @@ func (w *worker) established(a *allocation.Allocation, from *origin) {
 	l.origin = *from
 	l.started = w.wall.Unix()
 	l.issued = issuedAt(w.request.verified.Issued)
+	l.class = string(w.request.verified.Class)
+	w.join(a, l)
 	w.counters.add(transportCounter(counterCreated, from.tuple.Transport), 1)
 	if from.stream != nil {
 		from.stream.allocated.Store(true)
@@ -112,6 +114,7 @@ func (w *worker) unlink(a *allocation.Allocation, why EndReason) {
 	if i := a.ID().Index(); i < len(w.links) && w.links[i].id == a.ID() {
 		w.forgetOld(&w.links[i])
 		w.links[i].forgetNext()
+		w.leave(&w.links[i])
 		w.links[i] = link{}
 	}
 }

@@ -43,8 +43,8 @@ func (w *worker) fromPeer(a *allocation.Allocation, from netip.AddrPort, payload
 	if restricted && !w.policy.AllowedUDP(from, &w.verdict) {
 		return DropPeerSource
 	}
-	if !w.links[a.ID().Index()].meters[toClient].admits(len(payload), w.bandwidth, w.now) {
-		return DropBandwidth
+	if d := w.meter(&w.links[a.ID().Index()], toClient, len(payload)); d != notDropped {
+		return d
 	}
 	w.counters.traffic(counterFromPeers, len(payload))
 	t := a.Traffic()
@@ -110,8 +110,8 @@ func (w *worker) toPeer(a *allocation.Allocation, peer netip.AddrPort, payload [
 	if (own || peer.Port() == 0) && !w.policy.AllowedUDP(peer, &w.verdict) {
 		return DropPeerDenied
 	}
-	if !w.links[a.ID().Index()].meters[fromClient].admits(len(payload), w.bandwidth, w.now) {
-		return DropBandwidth
+	if d := w.meter(&w.links[a.ID().Index()], fromClient, len(payload)); d != notDropped {
+		return d
 	}
 	w.counters.traffic(counterFromClients, len(payload))
 	t := a.Traffic()

@@ -99,7 +99,9 @@ func (s *Server) configure(c Config) error {
 		s.known |= stun.NewAttributeSet(stun.AttrAccessToken)
 	}
 	s.expiry = c.Expiry
-	s.userAllocations = c.UserAllocations
+	q := newQuotas(c)
+	s.quotas.Store(q)
+	s.allowances = newAllowances(c.Workers, q)
 	s.bandwidth = rateOf(c.AllocationBandwidth)
 	s.backlogBytes, s.backlogTime = c.BacklogBytes, c.BacklogTime
 	s.verifier = c.Verifier

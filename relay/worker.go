@@ -55,6 +55,7 @@ type worker struct {
 	origin  origin // of the datagram being served
 	verdict verdict
 	random  *rand.ChaCha8
+	leases  []*lease  // of users' bandwidth that this round's packets have used
 	leaving []*parcel // allocations that go to other workers at the end of the round
 
 	visiting   map[allocation.FiveTuple]struct{} // clients whose request another worker looks at
@@ -234,6 +235,7 @@ func (w *worker) endRound() {
 		w.closing[i] = nil
 	}
 	w.closing = w.closing[:0]
+	w.settleLeases()
 	w.sendParcels()
 	w.noteShortcuts()
 	w.counters.publish(w.poller.Counts())

@@ -170,6 +170,8 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 		HostAddresses:        host,
 		OwnPorts:             own,
 		UserAllocations:      l.Quota.User.Allocations,
+		UserBandwidth:        int64(l.Quota.User.Bandwidth),
+		Classes:              classes(l.Classes),
 		AllocationBandwidth:  int64(l.Quota.Allocation.Bandwidth),
 		TotalAllocations:     l.Quota.Total.Allocations,
 		MaxPermissions:       l.Limits.Permissions,
@@ -200,6 +202,14 @@ func peerPorts(ports []config.PeerPorts) []relay.PortRange {
 		all = append(all, relay.PortRange{Min: p.Min, Max: p.Max})
 	}
 	return all
+}
+
+func classes(all map[string]config.Class) map[string]relay.Class {
+	m := make(map[string]relay.Class, len(all))
+	for name, c := range all {
+		m[name] = relay.Class{Allocations: c.Allocations, Bandwidth: int64(c.Bandwidth)}
+	}
+	return m
 }
 
 func prefixes(blocks []config.Prefix) []netip.Prefix {

@@ -61,6 +61,11 @@ type Config struct {
 	// How much may be used at a time.
 	Quota Quota `key:"quota"`
 
+	// What users of a class may use in place of quota.user. The service puts the class into a credential: of its own tokens, or
+	// as class-claim of api.issuers says. Names have at most 16 characters of a-z, 0-9 and -. A class that is not here has what
+	// quota.user says, and a line in the log tells of it. Needs a restart.
+	Classes map[string]Class `key:"classes" default:"{}" shape:"a map of names to {allocations, bandwidth}"`
+
 	// Bounds that keep one client from harming the others.
 	Limits Limits `key:"limits"`
 
@@ -235,7 +240,7 @@ type Quota struct {
 // An AllocationQuota bounds one allocation.
 type AllocationQuota struct {
 	// Bits a second of payload that it may relay by UDP, each way; what exceeds it by more than a second's worth is dropped.
-	// With quota.user.allocations it bounds a user too. TCP allocations are not bounded: TCP sees to congestion itself.
+	// TCP allocations are not bounded: TCP sees to congestion itself.
 	// If zero, no limit. Needs a restart.
 	Bandwidth int `key:"bandwidth" default:"0" min:"0"`
 }
@@ -245,6 +250,18 @@ type UserQuota struct {
 	// Live allocations. One call makes an allocation for each network interface and server URL: less than 12 breaks calls.
 	// If zero, no limit. Needs a restart.
 	Allocations int `key:"allocations" default:"0" min:"0"`
+
+	// Bits a second of payload that all allocations of a user may relay together, both ways added up. Datagrams that exceed it
+	// by more than a second's worth are dropped; TCP connections are slowed down. If zero, no limit. Needs a restart.
+	Bandwidth int `key:"bandwidth" default:"0" min:"0" max:"1000000000000"`
+}
+
+// A Class is what users of a class may use.
+type Class struct {
+	// Live allocations. If zero, no limit.
+	Allocations int `key:"allocations" min:"0"`
+	// Bits a second, as quota.user.bandwidth. If zero, no limit.
+	Bandwidth int `key:"bandwidth" min:"0" max:"1000000000000"`
 }
 
 // A TotalQuota bounds all users together.

@@ -150,10 +150,18 @@ drain:
 quota:
   user:
     allocations: 100
+    bandwidth: 100000000
   allocation:
     bandwidth: 50000000
   total:
     allocations: 5000
+classes:
+  gold:
+    allocations: 200
+    bandwidth: 5000000000
+  staff:
+    allocations: 7
+    bandwidth: 0
 limits:
   permissions: 10
   channels: 20

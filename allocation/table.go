@@ -28,7 +28,8 @@ type Table struct {
 	maxPermissions int
 	maxChannels    int
 
-	// Shared with the tables of other workers, with locks of their own. A table calls one at a time and holds none.
+	// Shared with the tables of other workers, with locks of their own. A table calls one at a time and holds none;
+	// Ports calls the ledger when a reservation ends.
 	ports  *Ports
 	ledger *Ledger
 

@@ -3,6 +3,7 @@ package relay
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 )
 
@@ -13,8 +14,8 @@ var ErrClosed = errors.New("the relay has ended")
 // returned, nothing. Live allocations go on: they keep what they have been given, and
 // their next requests are served by the new configuration.
 //
-// Realm, RelayAddresses, PortMin, PortMax, Workers, Batch, GSO, GRO, LegacyChannels,
-// NoTCP, Discovery, NonceLifetime and Listeners must be what they are: an error names
+// Realm, RelayAddresses, PortMin, PortMax, Workers, Batch, GSO, GRO, LatencySample,
+// LegacyChannels, NoTCP, Discovery, NonceLifetime and Listeners must be what they are: an error names
 // the one that is not. Network and Logger stay, whatever c has.
 //
 // When it returns, every worker goes by the new configuration. Calls are served one
@@ -30,7 +31,7 @@ func (s *Server) Reload(c Config) error {
 	}
 	next := s.settingsOf(c)
 	next.policy = newPolicy(c, s.listening(), s.ports)
-	next.vantages = s.settings.vantages
+	next.vantages = s.current.Load().vantages
 	return s.commit(c, next)
 }
 
@@ -50,6 +51,7 @@ func (c Config) fixed(next Config) error {
 		{"Batch", c.Batch == next.Batch},
 		{"GSO", c.GSO == next.GSO},
 		{"GRO", c.GRO == next.GRO},
+		{"LatencySample", c.LatencySample == next.LatencySample},
 		{"LegacyChannels", c.LegacyChannels == next.LegacyChannels},
 		{"NoTCP", c.NoTCP == next.NoTCP},
 		{"Discovery", slices.Equal(c.Discovery, next.Discovery)},
@@ -74,7 +76,11 @@ func (s *Server) commit(c Config, next *settings) error {
 	if asked == 0 {
 		return ErrClosed
 	}
-	s.config, s.settings = c, next
+	if q := newQuotas(c); !reflect.DeepEqual(q, s.quotas.Load()) {
+		s.setQuotas(q)
+	}
+	s.config = c
+	s.current.Store(next)
 	s.ledger.SetTotal(c.TotalAllocations)
 	s.SetAlternates(c.Alternates)
 	for range asked {

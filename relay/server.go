@@ -29,16 +29,18 @@ type Server struct {
 
 	reloading sync.Mutex // one Reload at a time
 	config    Config     // in use, with its defaults; guarded by reloading
-	settings  *settings  // that every worker goes by, or soon will; guarded by reloading
 
-	serving  atomic.Bool
-	next     atomic.Uint64 // the worker that takes the next stream
-	open     atomic.Int64  // client connections
-	failed   chan error    // a worker that cannot go on
-	shutdown chan struct{} // closed when Shutdown begins
-	closed   chan struct{} // closed when everything has ended
-	once     sync.Once
-	grace    context.Context // of Shutdown; set before shutdown is closed
+	current atomic.Pointer[settings] // that every worker goes by, or soon will
+
+	serving      atomic.Bool
+	next         atomic.Uint64 // the worker that takes the next stream
+	open         atomic.Int64  // client connections
+	budgetsSpent atomic.Int64  // as a survey found it
+	failed       chan error    // a worker that cannot go on
+	shutdown     chan struct{} // closed when Shutdown begins
+	closed       chan struct{} // closed when everything has ended
+	once         sync.Once
+	grace        context.Context // of Shutdown; set before shutdown is closed
 
 	mu    sync.Mutex
 	conns map[*stream]struct{} // guarded by mu
@@ -65,12 +67,13 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	// Its policy follows, since ports may be chosen only now, and are closed to peers.
-	s.settings = s.settingsOf(c)
+	first := s.settingsOf(c)
+	s.current.Store(first)
 	if err := s.listen(c); err != nil {
 		s.abandon()
 		return nil, err
 	}
-	s.settings.policy = newPolicy(c, s.listening(), s.ports)
+	first.policy = newPolicy(c, s.listening(), s.ports)
 	s.config = c
 	return s, nil
 }
@@ -105,7 +108,8 @@ func (s *Server) listen(c Config) error {
 		return err
 	}
 	for _, u := range s.udp {
-		s.settings.vantages = append(s.settings.vantages, u.vantage)
+		first := s.current.Load()
+		first.vantages = append(first.vantages, u.vantage)
 	}
 	return nil
 }
@@ -135,7 +139,7 @@ func (s *Server) newWorker(i int, c Config, start time.Time) (*worker, error) {
 		random: mathrand.NewChaCha8(seed),
 	}
 	w.inbox.wake = poller.Wake
-	w.settings = s.settings
+	w.settings = s.current.Load()
 	w.sockets = w
 	w.tickets = &tickets{sealer: s.sealer}
 	w.onEnded = w.expired
@@ -255,24 +259,30 @@ func (s *Server) abandon() {
 // Ready says whether the server takes new allocations.
 func (s *Server) Ready() bool { return s.serving.Load() && !s.draining.Load() }
 
+// now is the workers' time.
+func (s *Server) now() allocation.Time { return allocation.Time(time.Since(s.start)) }
+
 // Stats sums the workers' counters; cheap enough for every scrape.
 func (s *Server) Stats() Stats {
 	// Idle workers do not look: reservations that have run out are no ports in use.
-	s.ports.Expire(allocation.Time(time.Since(s.start)))
+	s.ports.Expire(s.now())
 	st := Stats{
 		Allocations: s.ledger.Total(),
 		PortsInUse:  s.ports.InUse(), Ports: s.ports.Size(),
 		TCPPortsInUse: s.ports.InUseTCP(), TCPPorts: s.ports.SizeTCP(),
-		Streams: int(s.open.Load()), Draining: s.draining.Load(),
+		Streams: int(s.open.Load()), Draining: s.draining.Load(), Workers: len(s.workers),
+		BudgetsSpent: int(s.budgetsSpent.Load()),
 	}
 	for _, w := range s.workers {
 		for i := range st.counts {
 			st.counts[i] += w.counters.published[i].Load()
 		}
 	}
-	st.fill(len(s.workers))
 	if s.connections != nil {
-		s.connections.stats(&st)
+		s.connections.addTo(&st.counts)
+		st.PeerConnections = s.connections.count()
 	}
+	st.fill(len(s.workers))
+	s.fillDistributions(&st)
 	return st
 }

@@ -17,11 +17,14 @@ func newShared(c Config) (*shared, error) {
 	s := &shared{
 		ports:    ports,
 		ledger:   allocation.NewLedger(c.TotalAllocations),
-		spent:    newSpent(),
+		spending: newSpending(),
 		sealer:   auth.NewTickets(randomKey()),
 		nonceKey: randomKey(),
 		log:      c.Logger,
 	}
+	q := newQuotas(c)
+	s.quotas.Store(q)
+	s.allowances = newAllowances(c.Workers, q)
 	s.alternates.Store(&c.Alternates)
 	if !c.NoTCP {
 		ports.ServeTCP()
@@ -54,14 +57,14 @@ func (s *shared) settingsOf(c Config) *settings {
 		lastChannel:     lastChannel,
 		known:           knownAttributes,
 		expiry:          c.Expiry,
-		userAllocations: c.UserAllocations,
 		bandwidth:       rateOf(c.AllocationBandwidth),
 		backlogBytes:    c.BacklogBytes,
 		backlogTime:     c.BacklogTime,
+		latencySample:   max(c.LatencySample, 0),
 		verifier:        c.Verifier,
 		nonces:          auth.NewNonces(s.nonceKey, c.NonceLifetime, c.Verifier.Anonymity()),
 		mobility:        c.Mobility,
-		budget:          budget{spent: s.spent}.at(c.UnauthenticatedRate, c.UnauthenticatedBurst),
+		budget:          budget{spending: s.spending}.at(c.UnauthenticatedRate, c.UnauthenticatedBurst),
 		maxPermissions:  c.MaxPermissions,
 		maxChannels:     c.MaxChannels,
 		maxConnections:  c.MaxConnections,

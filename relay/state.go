@@ -25,10 +25,10 @@ type settings struct {
 	lastChannel     stun.ChannelNumber
 	known           stun.AttributeSet // comprehension-required attributes understood here
 	expiry          Expiry
-	userAllocations int
 	bandwidth       rate // of an allocation, each way
 	backlogBytes    int
 	backlogTime     time.Duration
+	latencySample   int // one of so many is measured; 0: none
 
 	verifier       *auth.Verifier
 	nonces         *auth.Nonces
@@ -46,9 +46,11 @@ type settings struct {
 type shared struct {
 	nonceKey    [32]byte
 	sealer      *auth.Tickets // of MOBILITY-TICKET
-	spent       *spent        // of the budget of unauthenticated answers
+	spending    *spending     // of the budget of unauthenticated answers
 	ports       *allocation.Ports
 	ledger      *allocation.Ledger
+	quotas      atomic.Pointer[quotas] // of users; replaced as one
+	allowances  *allowances
 	connections *connections // of TCP allocations; nil where there are none
 
 	nat        []allocation.RelayAddress // those with an external address of their own
@@ -112,6 +114,7 @@ const (
 	EndSocketBroken
 	EndNotOpened
 	EndRevoked
+	EndByOperator
 )
 
 // String is the reason as logs tell it.
@@ -131,6 +134,8 @@ func (r EndReason) String() string {
 		return "relay socket broken"
 	case EndRevoked:
 		return "revoked"
+	case EndByOperator:
+		return "ended by the operator"
 	}
 	return "no relay socket"
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"iter"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"turnout/allocation"
 	"turnout/auth"
 	"turnout/internal/netio"
 	"turnout/relay"
@@ -179,6 +181,24 @@ func (f *fakeRelay) EndUsername(username string) int {
 	return 1
 }
 
+func (f *fakeRelay) EndAllOf(subject string) int {
+	f.called("EndAllOf " + subject)
+	return 1
+}
+
+func (f *fakeRelay) End(_ context.Context, id allocation.ID) bool {
+	f.called("End " + id.String())
+	return true
+}
+
+func (f *fakeRelay) Allocations(context.Context, relay.Filter) iter.Seq[relay.AllocationInfo] {
+	return func(func(relay.AllocationInfo) bool) {}
+}
+
+func (f *fakeRelay) Allocation(context.Context, allocation.ID) (d relay.AllocationDetail, ok bool) {
+	return d, false
+}
+
 func (f *fakeRelay) Drain()                           { f.called("Drain") }
 func (f *fakeRelay) Undrain() bool                    { f.called("Undrain"); return true }
 func (f *fakeRelay) Ready() bool                      { return true }
@@ -189,6 +209,8 @@ func (f *fakeRelay) Stats() relay.Stats {
 	}
 	return relay.Stats{}
 }
+
+func (f *fakeRelay) Survey(context.Context) error { return nil }
 
 func (f *fakeRelay) Alive(ctx context.Context) error {
 	if f.hangs {

@@ -25,6 +25,9 @@ const (
 	shownFor    = time.Hour  // how long the credentials are valid that serve prints
 	shownUser   = "operator" // and for whom
 	scrapesOnce = 4          // at a time; more are answered 503
+	// surveyPatience is how long a scrape waits for workers: longer than any round of a loaded one, and a fraction of what
+	// Prometheus waits for a scrape.
+	surveyPatience = time.Second
 )
 
 func (a *app) serveCommand() *cobra.Command {
@@ -66,7 +69,9 @@ type service struct {
 
 	relay    atomic.Pointer[relayServer] // nil before it listens, and where there is none
 	serving  atomic.Bool                 // everything listens
-	draining atomic.Bool
+	draining atomic.Bool                 // on the way to the end
+	endsAt   atomic.Pointer[time.Time]   // when it ends what is live, once it drains to the end
+	started  time.Time
 	admins   []*admin.Server
 	keep     *keep
 	api      *api.Server // nil where there is none
@@ -76,7 +81,7 @@ type service struct {
 
 // newService reads the configuration.
 func (a *app) newService(src *source) (*service, error) {
-	s := &service{app: a, source: src, level: new(slog.LevelVar), ended: make(chan error, 4), reloading: make(chan struct{}, 1)}
+	s := &service{app: a, source: src, level: new(slog.LevelVar), ended: make(chan error, 4), reloading: make(chan struct{}, 1), started: a.now()}
 	var files reading
 	l, err := config.Load(s.sources(&files))
 	if err != nil {
@@ -256,12 +261,18 @@ func (s *service) listenAdmins(l *config.Loaded, tr *transports) (own []netip.Ad
 		if server == nil {
 			return relay.Stats{}, false
 		}
+		ctx, cancel := context.WithTimeout(context.Background(), surveyPatience)
+		defer cancel()
+		if err := (*server).Survey(ctx); err != nil {
+			s.log.Warn("a scrape tells what some worker counted before: it does not answer", "error", err)
+		}
 		return (*server).Stats(), true
 	}, tr.secured.Stats)
 	for _, at := range []struct {
 		key  string
 		addr config.Address
-	}{{"admin.listen", l.Admin.Listen}, {"metrics.listen", l.Metrics.Listen}} {
+		api  *admin.API
+	}{{"admin.listen", l.Admin.Listen, s.operation(tr)}, {"metrics.listen", l.Metrics.Listen, nil}} {
 		if !at.addr.IsValid() {
 			continue
 		}
@@ -269,6 +280,7 @@ func (s *service) listenAdmins(l *config.Loaded, tr *transports) (own []netip.Ad
 			Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: scrapesOnce, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError)}),
 			State:   s.state,
 			Logger:  s.log,
+			API:     at.api,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", at.key, err)

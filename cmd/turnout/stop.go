@@ -18,6 +18,7 @@ const (
 // calls go on.
 func (s *service) stop(again <-chan struct{}) error {
 	deadline := time.Duration(s.current.Load().loaded.Drain.Deadline)
+	s.endsAt.Store(new(time.Now().Add(deadline)))
 	s.draining.Store(true)
 	s.manager.tell("STOPPING=1")
 	if server := s.relay.Load(); server != nil {

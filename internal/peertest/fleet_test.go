@@ -1,0 +1,346 @@
+package peertest
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/pion/turn/v4"
+)
+
+// The members of a fleet share a store, and nothing else.
+const (
+	fleetRelayConfiguration = `realm: %[1]s
+listen: [udp://127.0.0.1:%[2]d]
+relay: {addresses: [127.0.0.1], ports: %[4]d-%[5]d}
+peers: {allow: [127.0.0.0/8]}
+drain: {deadline: 1s}
+admin: {listen: "127.0.0.1:%[3]d"}
+store: {nats: {url: "nats://%[6]s"}}
+`
+	fleetServiceConfiguration = `realm: %[1]s
+admin: {listen: "127.0.0.1:%[2]d"}
+api:
+  listen: http://127.0.0.1:%[3]d
+  access-keys: [%[4]s]
+  advertise: ["turn:127.0.0.1:%[5]d?transport=udp", "turn:127.0.0.1:%[6]d?transport=udp"]
+store: {nats: {url: "nats://%[7]s"}}
+`
+	fleetPorts = 32 // relayed ports of each relay
+)
+
+// A fleetRelay is one relay of a fleet.
+type fleetRelay struct{ address, admin, config string }
+
+// A fleet is two relays and a service, each a process of its own, on one store.
+type fleet struct {
+	t       *testing.T
+	folder  string // where the store keeps its files
+	store   *natsServer
+	link    *link // by which the second relay reaches the store
+	relays  [2]fleetRelay
+	service string // URL
+	admin   string // the service's
+}
+
+func startFleet(t *testing.T) *fleet {
+	t.Helper()
+	if os.Getenv("PEERTEST_SERVER") != "" {
+		t.Skip("PEERTEST_SERVER names the server to test: turnout is not started")
+	}
+	f := &fleet{t: t, folder: t.TempDir()}
+	f.store = startNATS(t, f.folder)
+	f.link = newLink(t, f.store.address())
+	for i, store := range []string{f.store.address(), f.link.address} {
+		f.relays[i] = f.configureRelay(store)
+		serve(t, f.relays[i].admin, "--config", f.relays[i].config)
+	}
+	r := freePorts(t, 2)
+	f.admin, f.service = fmt.Sprintf("127.0.0.1:%d", r.first), fmt.Sprintf("http://127.0.0.1:%d", r.first+1)
+	serve(t, f.admin, "--config", f.file(fmt.Sprintf(fleetServiceConfiguration, realm, r.first, r.first+1, accessKey,
+		f.relays[0].port(t), f.relays[1].port(t), f.store.address())))
+	return f
+}
+
+// configureRelay writes the configuration of a relay that reaches the store at an address.
+func (f *fleet) configureRelay(store string) fleetRelay {
+	f.t.Helper()
+	r := freePorts(f.t, fleetPorts+2)
+	return fleetRelay{
+		address: fmt.Sprintf("127.0.0.1:%d", r.first), admin: fmt.Sprintf("127.0.0.1:%d", r.first+1),
+		config: f.file(fmt.Sprintf(fleetRelayConfiguration, realm, r.first, r.first+1, r.first+2, r.last(), store)),
+	}
+}
+
+func (f *fleet) file(text string) string {
+	f.t.Helper()
+	name := filepath.Join(f.t.TempDir(), "turnout.yaml")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+	return name
+}
+
+func (r fleetRelay) port(t *testing.T) int {
+	t.Helper()
+	_, port, err := net.SplitHostPort(r.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return number(t, port)
+}
+
+// post asks the service for something, signed by the access key, or with a user's token where one is given.
+func (f *fleet) post(path, bearer string, in, out any) (status int, err error) {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return 0, err
+	}
+	r, err := http.NewRequestWithContext(f.t.Context(), "POST", f.service+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	if bearer != "" {
+		r.Header.Set("Authorization", "Bearer "+bearer)
+	} else {
+		signRequest(f.t, r, body)
+	}
+	w, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, err
+	}
+	defer w.Body.Close()
+	text, err := io.ReadAll(w.Body)
+	if err == nil && out != nil && w.StatusCode < 300 {
+		err = json.Unmarshal(text, out)
+	}
+	return w.StatusCode, err
+}
+
+// signRequest signs as the contract says, with the access key of the tests.
+func signRequest(t *testing.T, r *http.Request, body []byte) {
+	t.Helper()
+	key, err := base64.StdEncoding.DecodeString(accessKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(body)
+	hash, date := base64.StdEncoding.EncodeToString(sum[:]), time.Now().UTC().Format(http.TimeFormat)
+	mac := hmac.New(sha256.New, key)
+	fmt.Fprintf(mac, "%s\n%s\n%s;%s;%s", r.Method, r.URL.RequestURI(), date, r.URL.Host, hash)
+	r.Header.Set("x-ms-date", date)
+	r.Header.Set("x-ms-content-sha256", hash)
+	r.Header.Set("Authorization", "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature="+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+}
+
+// A fleetUser is a user of the service with a token.
+type fleetUser struct {
+	fleet     *fleet
+	id, token string
+}
+
+func (f *fleet) user() fleetUser {
+	f.t.Helper()
+	var made struct {
+		Identity    struct{ ID string }
+		AccessToken struct{ Token string }
+	}
+	status, err := f.post("/identities?api-version=2023-10-01", "", map[string]any{"createTokenWithScopes": []string{"voip"}}, &made)
+	if err != nil || status != http.StatusCreated {
+		f.t.Fatalf("create a user: %d %v", status, err)
+	}
+	return fleetUser{f, made.Identity.ID, made.AccessToken.Token}
+}
+
+// credential is one that the user gets with its token.
+func (u fleetUser) credential() (username, password string) {
+	t := u.fleet.t
+	t.Helper()
+	var answer struct {
+		ICEServers []struct{ Username, Credential string }
+	}
+	status, err := u.fleet.post("/v1/ice-servers", u.token, map[string]any{}, &answer)
+	if err != nil || status != http.StatusOK || len(answer.ICEServers) != 1 {
+		t.Fatalf("credentials: %d %v %+v", status, err, answer)
+	}
+	return answer.ICEServers[0].Username, answer.ICEServers[0].Credential
+}
+
+// allocate makes an allocation at each relay with a new credential, and tries it.
+func (u fleetUser) allocate() (calls [2]*fleetCall) {
+	t := u.fleet.t
+	t.Helper()
+	username, password := u.credential()
+	for i, r := range u.fleet.relays {
+		client, _ := pionClient(t, "udp", r.address, username, password)
+		calls[i] = &fleetCall{client: client, relayed: allocate(t, client), peer: listen(t, "127.0.0.1:0")}
+		calls[i].relays(t)
+	}
+	return calls
+}
+
+// A fleetCall is an allocation and a peer of it.
+type fleetCall struct {
+	client        *turn.Client
+	relayed, peer net.PacketConn
+	sent          int
+}
+
+// relays wants a datagram to pass each way.
+func (c *fleetCall) relays(t *testing.T) {
+	t.Helper()
+	c.sent++
+	text := "call " + strconv.Itoa(c.sent)
+	send(t, c.relayed, text, c.peer.LocalAddr())
+	receive(t, c.peer, text)
+	send(t, c.peer, text, c.relayed.LocalAddr())
+	receive(t, c.relayed, text)
+}
+
+// revoke ends all that a user was given.
+func (u fleetUser) revoke() {
+	t := u.fleet.t
+	t.Helper()
+	if status, err := u.fleet.post("/identities/"+u.id+"/:revokeAccessTokens?api-version=2023-10-01", "", map[string]any{}, nil); err != nil || status != http.StatusNoContent {
+		t.Fatalf("revoke: %d %v", status, err)
+	}
+}
+
+var allocationsMetric = regexp.MustCompile(`(?m)^turnout_allocations(?:\{[^}]*\})? (\d+)$`)
+
+// allocations is how many a relay has.
+func (r fleetRelay) allocations(t *testing.T) int {
+	t.Helper()
+	n := 0
+	all := allocationsMetric.FindAllStringSubmatch(get(t, "http://"+r.admin+"/metrics"), -1)
+	if all == nil {
+		t.Fatal("no metric turnout_allocations")
+	}
+	for _, m := range all {
+		n += number(t, m[1])
+	}
+	return n
+}
+
+// ends waits until a relay has so many allocations, and returns how long that took.
+func (r fleetRelay) ends(t *testing.T, left int) time.Duration {
+	t.Helper()
+	return eventually(t, "the allocations end", func() error {
+		if n := r.allocations(t); n != left {
+			return fmt.Errorf("%d allocations, want %d", n, left)
+		}
+		return nil
+	})
+}
+
+// readiness is what /readyz says.
+func readiness(admin string) (status int, text string, err error) {
+	response, err := http.Get("http://" + admin + "/readyz")
+	if err != nil {
+		return 0, "", err
+	}
+	defer response.Body.Close()
+	raw, err := io.ReadAll(response.Body)
+	return response.StatusCode, string(raw), err
+}
+
+// inService wants every member to be so by /readyz, whatever has happened to the store.
+func (f *fleet) inService() {
+	f.t.Helper()
+	for _, admin := range []string{f.relays[0].admin, f.relays[1].admin, f.admin} {
+		if status, text, err := readiness(admin); err != nil || status != http.StatusOK {
+			f.t.Errorf("/readyz: %d %s %v", status, text, err)
+		}
+	}
+}
+
+// refusesToWrite wants the service to say that it cannot reach its store.
+func (f *fleet) refusesToWrite() {
+	f.t.Helper()
+	eventually(f.t, "the service notices that its store is away", func() error {
+		status, err := f.post("/identities?api-version=2023-10-01", "", map[string]any{}, nil)
+		if err == nil && status != http.StatusServiceUnavailable {
+			err = fmt.Errorf("create a user: %d, want 503", status)
+		}
+		return err
+	})
+}
+
+// TestFleet takes two relays and a service that share a NATS server through what may happen to that.
+func TestFleet(t *testing.T) {
+	peers(t)
+	t.Parallel()
+	f := startFleet(t)
+	caller := f.user() // whose calls outlive everything
+	calls := caller.allocate()
+	all := func() {
+		t.Helper()
+		for _, c := range calls {
+			c.relays(t)
+		}
+		f.inService()
+	}
+
+	alice := f.user()
+	alice.allocate()
+	began := time.Now()
+	alice.revoke()
+	for i, r := range f.relays {
+		r.ends(t, 1)
+		t.Logf("revoked: relay %d ended the allocation %v after the request was sent", i+1, time.Since(began))
+	}
+	if took := time.Since(began); took > 10*time.Second { // one second on a machine with nothing else to do
+		t.Errorf("the revocation took %v", took)
+	}
+	all()
+
+	// A relay that is cut off goes on, and catches up.
+	bob := f.user()
+	bob.allocate()
+	f.link.cut()
+	bob.revoke()
+	f.relays[0].ends(t, 1)
+	if n := f.relays[1].allocations(t); n != 2 {
+		t.Errorf("the relay that cannot know of the revocation has %d allocations, want 2", n)
+	}
+	f.user().allocate() // credentials made meanwhile are good there too
+	all()
+	f.link.mend(t)
+	t.Logf("cut off: ended %v after the relay could reach the store again", f.relays[1].ends(t, 2))
+	all()
+
+	// Nobody has a store: no user is made or revoked, but tokens are verified, credentials made and admitted.
+	f.store.kill()
+	f.refusesToWrite()
+	caller.allocate()
+	all()
+	f.store.start(f.folder)
+	eventually(t, "the service writes again", func() error {
+		if status, err := f.post("/identities?api-version=2023-10-01", "", map[string]any{}, nil); err != nil || status != http.StatusCreated {
+			return errors.Join(err, fmt.Errorf("create a user: %d", status))
+		}
+		return nil
+	})
+	carol := f.user()
+	carol.allocate()
+	n := f.relays[0].allocations(t)
+	carol.revoke()
+	for i, r := range f.relays {
+		t.Logf("after the store was back: relay %d ended the allocation within %v", i+1, r.ends(t, n-1))
+	}
+	all()
+}

@@ -20,6 +20,7 @@ func newShared(c Config) (*shared, error) {
 		spending: newSpending(),
 		sealer:   auth.NewTickets(randomKey()),
 		nonceKey: randomKey(),
+		failures: make(chan failure, 256),
 		log:      c.Logger,
 	}
 	q := newQuotas(c)

@@ -1,9 +1,13 @@
 // The plots, which are read together: what is pointed at in one is read in all.
 import { byID } from "./element.js";
+import { span } from "./history.js";
 import { Plot } from "./plot.js";
 import { bitsInWords, countInWords, dropInWords, failureInWords, packetsInWords, secondsInWords, transportInWords } from "./words.js";
 
 const most = 5; // curves of one plot, or nobody can tell them apart
+
+// spans are how much time a plot may show, in seconds: the least that holds all there is.
+const spans = [60, 120, 300, span];
 
 const same = (text) => text;
 
@@ -67,9 +71,11 @@ export class Plots {
 	show() {
 		const { samples } = this.#history;
 		const end = samples.at(-1)?.time ?? Date.now();
+		const held = samples.length > 0 ? (end - samples[0].time) / 1000 : 0;
+		const seconds = spans.find((s) => s >= held) ?? span;
 		for (const { kind, plot } of this.#plots) {
 			plot.element.hidden = Boolean(kind.optional) && !samples.some((s) => Object.values(s.plots[kind.id]).some((v) => v !== undefined));
-			plot.show(samples, end, this.#at);
+			plot.show(samples, end, seconds, this.#at);
 		}
 	}
 

@@ -1,27 +1,12 @@
-// A visit of a page in a Chromium of its own, whose profile is a temporary folder that
-// is removed.
-import { chromium } from "playwright-core";
+// A visit of a page in a Chromium of its own.
+import { launch } from "./launch.mjs";
 
 const patience = 40_000; // ms
 
 // visit has run use a tab, and gives what it returns with what every page must not do:
 // errors and warnings of the browser (complaints), and all that was asked for (requests).
 export async function visit(executablePath, options, run) {
-	const browser = await chromium.launch({
-		executablePath,
-		headless: true,
-		args: [
-			"--no-sandbox", // the tests may run as root
-			"--disable-gpu",
-			"--disable-quic",
-			"--no-first-run",
-			"--disable-background-networking",
-			"--disable-component-update",
-			"--disable-sync",
-			"--allow-loopback-in-peer-connection", // else no candidate is gathered on a machine without a network
-			"--use-fake-device-for-media-stream",
-		],
-	});
+	const browser = await launch(executablePath);
 	try {
 		const context = await browser.newContext({ viewport: { width: 900, height: 1000 }, reducedMotion: "reduce", ...options });
 		const tab = await context.newPage();

@@ -228,7 +228,7 @@ func (p *operatorPage) lookOtherwise(t *testing.T) {
 	for scenario, ground := range map[string]string{"dark": "rgb(19, 23, 22)", "phone": "rgb(244, 245, 242)"} {
 		t.Run(scenario, func(t *testing.T) {
 			t.Parallel()
-			if got := p.use(t, scenario); got.Ground != ground || len(got.Plots) < 5 || len(got.Overflow) != 3 {
+			if got := p.use(t, scenario); got.Ground != ground || len(got.Plots) != 6 || len(got.Overflow) != 3 {
 				t.Errorf("ground %s, %d plots, overflow %d", got.Ground, len(got.Plots), got.Overflow)
 			}
 		})
@@ -243,7 +243,7 @@ func (p *operatorPage) lookOtherwise(t *testing.T) {
 		if len(got.Read) != 3 || !strings.Contains(got.Read[0], "s ago: to peers ") || got.Read[1] == got.Read[0] || !strings.HasPrefix(got.Read[2], "now: to peers ") {
 			t.Errorf("the plot reads %q", got.Read)
 		}
-		if len(got.Marks) < 5 || slices.Contains(got.Marks, "hidden") {
+		if len(got.Marks) != 6 || slices.Contains(got.Marks, "hidden") {
 			t.Errorf("the other plots do not show what time is read: %q", got.Marks)
 		}
 	})
@@ -282,6 +282,7 @@ func checkPlots(t *testing.T, plots []operatorPlot) {
 	for id, wants := range map[string][]string{
 		"bits":        {"to peers", "to clients", "kbit/s"},
 		"packets":     {"to peers", "to clients", "/s"},
+		"latency":     {"median", "99 of 100 below"},
 		"allocations": {"all 32", "UDP 30", "TCP 2"},
 		"drops":       {"neither STUN nor ChannelData", "/s"},
 		"failures":    {"Nobody was refused."},
@@ -300,7 +301,7 @@ func (p *operatorPage) checkLists(t *testing.T, got operatorShowing) {
 	if first, second := got.Lists["first"], got.Lists["second"]; len(first) != 25 || len(second) != 7 || slices.ContainsFunc(first, func(u string) bool { return strings.HasPrefix(u, "user-") && slices.Contains(second, u) }) {
 		t.Errorf("the first page has %q, the second %q", first, second)
 	}
-	for name, want := range map[string][]string{"alice": {"alice"}, "left": {"alice"}, "carol": {"carol", "carol"}, "nobody": {}} {
+	for name, want := range map[string][]string{"busiest": {"alice"}, "alice": {"alice"}, "left": {"alice"}, "carol": {"carol", "carol"}, "nobody": {}} {
 		if !slices.Equal(got.Lists[name], want) {
 			t.Errorf("the list of %s is %q", name, got.Lists[name])
 		}

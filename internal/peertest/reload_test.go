@@ -131,7 +131,7 @@ func (b *busyRelay) reloadAll(t *testing.T) {
 	eventually(t, "SIGHUP is obeyed", func() error { return b.hashed(t, &hash) })
 
 	b.edit(t, "allocations: 50", "allocations: many")
-	if r := askAdmin(t, b.admin, "POST", "/v1/reload"); r.code < 400 || !strings.Contains(r.body, "quota.user.allocations") || !strings.Contains(r.body, "line 1") {
+	if r := askAdmin(t, b.admin, "POST", "/v1/reload"); r.code < 400 || !strings.Contains(r.body, "turnout.yaml:1: quota.user.allocations") {
 		t.Errorf("a broken file: %d %s, want an error that names key and line", r.code, r.body)
 	}
 	if now := statusOf(t, b.admin).Config.Hash; now != hash {

@@ -75,6 +75,13 @@ async function everything(tab) {
 	await tab.locator("#previous").click();
 	await pageNumber(1);
 
+	await tab.getByLabel("Order").selectOption("most data now");
+	await tab.locator("#list-result", { hasText: "32 live" }).waitFor();
+	await tab.waitForFunction(() => document.querySelector("#list tbody td")?.innerText.startsWith("alice"));
+	shown.lists.busiest = (await users(tab)).slice(0, 1);
+	await tab.getByLabel("Order").selectOption("as found");
+	await pageNumber(1);
+
 	shown.lists.alice = await search(tab, { User: "lic" }, "1 found");
 	await tab.getByRole("button", { name: /^Details: alice/ }).click();
 	await tab.locator("#peers td").first().waitFor();

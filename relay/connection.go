@@ -37,6 +37,7 @@ type connection struct {
 	key        []byte         // of the allocation, likewise
 	dialling   context.CancelFunc
 	all        *connections
+	carried    *carried      // all's, of its families
 	over       chan struct{} // closed when it ends
 
 	allowance atomic.Pointer[allowance] // of the user; nil: none. Set by the worker

@@ -59,6 +59,7 @@ func (w *worker) adopt(a *allocation.Allocation, ipv6 bool, s netio.Socket) erro
 		return fmt.Errorf("watch relay socket: %w", err)
 	}
 	w.linkOf(id).relays[family(ipv6)] = s
+	w.sampleRelay(id, s)
 	return nil
 }
 
@@ -107,6 +108,7 @@ func (w *worker) unlink(a *allocation.Allocation, why EndReason) {
 	w.endConnections(a)
 	if why != EndNotOpened {
 		w.counters.add(transportCounter(counterEnded, a.FiveTuple().Transport), 1)
+		w.observeEnd(a)
 		w.logEnd(a, why)
 	}
 	w.closeRelay(a, false)
@@ -117,6 +119,13 @@ func (w *worker) unlink(a *allocation.Allocation, why EndReason) {
 		w.leave(&w.links[i])
 		w.links[i] = link{}
 	}
+}
+
+// observeEnd counts how long an allocation lived and what it relayed.
+func (w *worker) observeEnd(a *allocation.Allocation) {
+	w.counters.observe(distributionDuration, uint64(max(0, w.now-a.Created())))
+	t := a.Traffic()
+	w.counters.observe(distributionBytes, t.BytesIn+t.BytesOut)
 }
 
 // closeRelay closes the relay socket of one family, at the end of the round.

@@ -47,7 +47,7 @@ func (w *worker) fromPeer(a *allocation.Allocation, lane *inward, payload []byte
 	if d := w.meter(&w.links[a.ID().Index()], toClient, len(payload)); d != notDropped {
 		return d
 	}
-	w.counters.traffic(counterFromPeers, len(payload))
+	w.counters.traffic(trafficCounter(counterFromPeers, lane.peer.Addr()), len(payload))
 	t := a.Traffic()
 	t.PacketsOut++
 	t.BytesOut += uint64(len(payload))
@@ -112,18 +112,22 @@ func (w *worker) toPeer(lane *outward, payload []byte, tos uint8, df bool) Drop 
 	if d := w.meter(l, fromClient, len(payload)); d != notDropped {
 		return d
 	}
-	w.counters.traffic(counterFromClients, len(payload))
+	w.counters.traffic(trafficCounter(counterFromClients, l.origin.tuple.Client.Addr()), len(payload))
 	t := a.Traffic()
 	t.PacketsIn++
 	t.BytesIn += uint64(len(payload))
-	w.counters.traffic(counterToPeers, len(payload))
 	ipv6 := lane.peer.Addr().Is6()
+	counter := trafficCounter(counterToPeers, lane.peer.Addr())
+	w.counters.traffic(counter, len(payload))
 	if lane.target != nil {
 		back := w.inwardFrom(lane.target, a.Relayed(ipv6))
 		return w.fromPeer(lane.target, &back, payload, tos)
 	}
 	w.outs = append(w.outs, netio.Out{Socket: l.relays[family(ipv6)], Dst: lane.peer, TOS: tos, DF: df, Payload: payload})
-	w.sent = append(w.sent, delivery{counterToPeers, len(payload)})
+	w.sent = append(w.sent, delivery{counter, len(payload)})
+	if w.received != 0 {
+		w.sampleLatency(distributionLatencyToPeer)
+	}
 	return notDropped
 }
 
@@ -132,7 +136,7 @@ func (w *worker) toOrigin(to *origin, header, payload []byte, padding int, tos u
 	if to.stream != nil {
 		d := to.stream.queue(w, header, payload, padding)
 		if d == notDropped && counter != 0 {
-			w.counters.traffic(counter, len(payload))
+			w.counters.traffic(trafficCounter(counter, to.tuple.Client.Addr()), len(payload))
 		}
 		return d
 	}
@@ -140,7 +144,11 @@ func (w *worker) toOrigin(to *origin, header, payload []byte, padding int, tos u
 		return DropTooLarge
 	}
 	if counter != 0 {
+		counter = trafficCounter(counter, to.tuple.Client.Addr())
 		w.counters.traffic(counter, len(payload))
+		if w.received != 0 {
+			w.sampleLatency(distributionLatencyToClient)
+		}
 	}
 	w.outs = append(w.outs, netio.Out{
 		Socket: to.socket, Local: to.local, Dst: to.tuple.Client, TOS: tos,

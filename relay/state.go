@@ -26,6 +26,7 @@ type settings struct {
 	bandwidth       rate // of an allocation, each way
 	backlogBytes    int
 	backlogTime     time.Duration
+	latencySample   int // one of so many is measured; 0: none
 
 	verifier   *auth.Verifier
 	nonces     *auth.Nonces

@@ -307,6 +307,7 @@ relay:
   addresses: [{bind: 10.0.0.4, external: 203.0.113.7}]
   ports: 50000-50001
   batch: 3
+  latency-sample: -1
   gso: off
   gro: auto
   lifetime: {default: 11m, max: 2h, total: 3h}
@@ -334,7 +335,7 @@ log: {level: error}
 			{Transport: allocation.TCP, Addr: netip.MustParseAddrPort("[2001:db8::1]:3479")},
 			{Transport: allocation.UDP, Addr: netip.MustParseAddrPort("[2001:db8::1]:3479")}},
 		RelayAddresses: []allocation.RelayAddress{{Bind: netip.MustParseAddr("10.0.0.4"), External: netip.MustParseAddr("203.0.113.7")}},
-		PortMin:        50000, PortMax: 50001, Batch: 3, GSO: netio.SwitchOff,
+		PortMin:        50000, PortMax: 50001, Batch: 3, LatencySample: -1, GSO: netio.SwitchOff,
 		DefaultLifetime: 11 * time.Minute, MaxLifetime: 2 * time.Hour, TotalLifetime: 3 * time.Hour,
 		LegacyChannels: true, Expiry: relay.ExpiryHard, Mobility: true,
 		Alternates: relay.Alternates{

@@ -25,6 +25,7 @@ type relayServer interface {
 	Ready() bool
 	Alive(ctx context.Context) error
 	Stats() relay.Stats
+	Survey(ctx context.Context) error
 	SetAlternates(relay.Alternates)
 	EndSubject(subject string, before time.Time) int
 	EndUsername(username string) int
@@ -150,6 +151,7 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 		PortMin:              l.Relay.Ports.Min,
 		PortMax:              l.Relay.Ports.Max,
 		Workers:              l.Relay.Workers,
+		LatencySample:        l.Relay.LatencySample,
 		Batch:                l.Relay.Batch,
 		GSO:                  switches[l.Relay.GSO],
 		GRO:                  switches[l.Relay.GRO],

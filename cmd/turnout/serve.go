@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
 
+	"turnout/auth/token"
 	"turnout/internal/admin"
 	"turnout/internal/api"
 	"turnout/internal/config"
@@ -47,6 +48,9 @@ func (a *app) serveCommand() *cobra.Command {
 // A service is what serve runs.
 type service struct {
 	log      *slog.Logger
+	journal  journal // of log
+	health   health
+	meter    *metrics.Service
 	manager  manager
 	relay    atomic.Pointer[relayServer] // nil before it listens, and where there is none
 	serving  atomic.Bool                 // everything listens
@@ -56,14 +60,19 @@ type service struct {
 	config   *config.Loaded // in use
 	admins   []*admin.Server
 	keep     *keep
-	api      *api.Server // nil where there is none
-	ended    chan error  // one value from each goroutine
-	running  int         // goroutines
+	loaded   atomic.Pointer[metrics.Configuration] // never nil while serving
+	verifier atomic.Pointer[token.Verifier]        // nil without api
+	api      *api.Server                           // nil where there is none
+	ended    chan error                            // one value from each goroutine
+	running  int                                   // goroutines
 }
 
 // serve runs until ctx ends or a part of it fails.
 func (a *app) serve(ctx context.Context, l *config.Loaded) error {
-	s := &service{log: newLogger(l.Log, a.stderr), ended: make(chan error, 4), started: a.now(), config: l}
+	s := &service{ended: make(chan error, 4), started: a.now(), config: l}
+	s.log = s.journal.of(newLogger(l.Log, a.stderr))
+	s.measure(l, a.now)
+	defer s.health.watch(s.log)()
 	s.manager = newManager(a.environ, os.Getpid(), s.log)
 	for _, w := range l.Warnings {
 		s.log.Warn(w.String())
@@ -78,6 +87,7 @@ func (a *app) serve(ctx context.Context, l *config.Loaded) error {
 		return err
 	}
 	defer tr.watch(ctx)()
+	s.health.set("certificates", certificatesProbe(a.now, tr.certificates, tr.https))
 	own, err := s.listenAdmins(l, tr)
 	if err != nil {
 		return err
@@ -121,25 +131,11 @@ func (a *app) serve(ctx context.Context, l *config.Loaded) error {
 // openTrust opens what is kept and connects it with the checks of credentials. Revocations end what is live on the relay.
 func (a *app) openTrust(ctx context.Context, l *config.Loaded, s *service) (t trust, err error) {
 	if keepNeeded(l) {
-		s.keep, err = a.openKeep(ctx, l, end{
-			subject: func(subject string, at time.Time) {
-				if server := s.relay.Load(); server != nil {
-					if n := (*server).EndSubject(subject, at); n > 0 {
-						s.log.Info("revoked", "subject", subject, "allocations", n)
-					}
-				}
-			},
-			username: func(username string) {
-				if server := s.relay.Load(); server != nil {
-					if n := (*server).EndUsername(username); n > 0 {
-						s.log.Info("revoked", "username", username, "allocations", n)
-					}
-				}
-			},
-		})
+		s.keep, err = a.openKeep(ctx, l, s.end(a.now))
 		if err != nil {
 			return t, err
 		}
+		s.health.set("store", s.keep.probe)
 	}
 	return a.trust(ctx, l, s.keep)
 }
@@ -200,6 +196,8 @@ func (a *app) startAPI(l *config.Loaded, t trust, s *service, r relaying) error 
 	if err != nil {
 		return err
 	}
+	s.health.set("issuers", issuersProbe(verifier))
+	s.verifier.Store(verifier)
 	offer, err := a.newOffer(l, t, relayURLs(l, r), verifier, s.log)
 	if err != nil {
 		return err
@@ -228,7 +226,7 @@ func (s *service) listenAdmins(l *config.Loaded, tr *transports) (own []netip.Ad
 			return relay.Stats{}, false
 		}
 		return (*server).Stats(), true
-	}, tr.secured.Stats)
+	}, tr.stats, s.meter)
 	for _, at := range []struct {
 		key  string
 		addr config.Address
@@ -238,10 +236,11 @@ func (s *service) listenAdmins(l *config.Loaded, tr *transports) (own []netip.Ad
 			continue
 		}
 		server, err := admin.New(at.addr.AddrPort, admin.Config{
-			Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: scrapesOnce, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError)}),
-			State:   s.state,
-			Logger:  s.log,
-			API:     at.api,
+			Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: scrapesOnce, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError)}),
+			State:    s.state,
+			Degraded: s.health.reasons,
+			Logger:   s.log,
+			API:      at.api,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", at.key, err)

@@ -132,6 +132,9 @@ func (t *Table) All() func(yield func(*Allocation) bool) {
 // Subject is Request.Subject. It is looked up in the ledger, under a lock: for logs and lists, not for every packet.
 func (t *Table) Subject(a *Allocation) string { return t.ledger.name(a.subject) }
 
+// User is Request.User: who is charged for the allocation, "" for nobody. It is looked up as Subject is.
+func (t *Table) User(a *Allocation) string { return t.ledger.name(a.user) }
+
 // timerOf finds the timer of what the wheel knows as n.
 func (t *Table) timerOf(n node) *timer {
 	switch n.kind() {

@@ -64,3 +64,14 @@ func (b *budget) slot(source netip.Addr) uint64 {
 	}
 	return maphash.Bytes(b.seed, key[:]) % budgetSlots
 }
+
+// spent is how many slots have nothing left: as many sources, or a few more that share them.
+func (b *budget) spent(now allocation.Time) (n int) {
+	limit := int64(now) + int64(b.burst) - int64(b.interval)
+	for i := range b.slots {
+		if b.interval > 0 && b.slots[i].Load() > limit {
+			n++
+		}
+	}
+	return n
+}

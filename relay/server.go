@@ -29,14 +29,15 @@ type Server struct {
 	streams   []streamListener
 	ended     chan endedAllocation
 
-	serving  atomic.Bool
-	next     atomic.Uint64 // the worker that takes the next stream
-	open     atomic.Int64  // client connections
-	failed   chan error    // a worker that cannot go on
-	shutdown chan struct{} // closed when Shutdown begins
-	closed   chan struct{} // closed when everything has ended
-	once     sync.Once
-	grace    context.Context // of Shutdown; set before shutdown is closed
+	serving      atomic.Bool
+	next         atomic.Uint64 // the worker that takes the next stream
+	open         atomic.Int64  // client connections
+	budgetsSpent atomic.Int64  // as a survey found it
+	failed       chan error    // a worker that cannot go on
+	shutdown     chan struct{} // closed when Shutdown begins
+	closed       chan struct{} // closed when everything has ended
+	once         sync.Once
+	grace        context.Context // of Shutdown; set before shutdown is closed
 
 	mu    sync.Mutex
 	conns map[*stream]struct{} // guarded by mu
@@ -99,9 +100,12 @@ func (s *Server) configure(c Config) error {
 		s.known |= stun.NewAttributeSet(stun.AttrAccessToken)
 	}
 	s.expiry = c.Expiry
-	s.userAllocations = c.UserAllocations
+	q := newQuotas(c)
+	s.quotas.Store(q)
+	s.allowances = newAllowances(c.Workers, q)
 	s.bandwidth = rateOf(c.AllocationBandwidth)
 	s.backlogBytes, s.backlogTime = c.BacklogBytes, c.BacklogTime
+	s.latencySample = max(c.LatencySample, 0)
 	s.verifier = c.Verifier
 	s.ports = ports
 	s.ledger = allocation.NewLedger(c.TotalAllocations)
@@ -312,24 +316,30 @@ func (s *Server) abandon() {
 // Ready says whether the server takes new allocations.
 func (s *Server) Ready() bool { return s.serving.Load() && !s.draining.Load() }
 
+// now is the workers' time.
+func (s *Server) now() allocation.Time { return allocation.Time(time.Since(s.start)) }
+
 // Stats sums the workers' counters; cheap enough for every scrape.
 func (s *Server) Stats() Stats {
 	// Idle workers do not look: reservations that have run out are no ports in use.
-	s.ports.Expire(allocation.Time(time.Since(s.start)))
+	s.ports.Expire(s.now())
 	st := Stats{
 		Allocations: s.ledger.Total(),
 		PortsInUse:  s.ports.InUse(), Ports: s.ports.Size(),
 		TCPPortsInUse: s.ports.InUseTCP(), TCPPorts: s.ports.SizeTCP(),
 		Streams: int(s.open.Load()), Draining: s.draining.Load(), Workers: len(s.workers),
+		BudgetsSpent: int(s.budgetsSpent.Load()),
 	}
 	for _, w := range s.workers {
 		for i := range st.counts {
 			st.counts[i] += w.counters.published[i].Load()
 		}
 	}
-	st.fill(len(s.workers))
 	if s.connections != nil {
-		s.connections.stats(&st)
+		s.connections.addTo(&st.counts)
+		st.PeerConnections = s.connections.count()
 	}
+	st.fill(len(s.workers))
+	s.fillDistributions(&st)
 	return st
 }

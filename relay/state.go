@@ -23,19 +23,21 @@ type settings struct {
 	lastChannel     stun.ChannelNumber
 	known           stun.AttributeSet // comprehension-required attributes understood here
 	expiry          Expiry
-	userAllocations int
 	bandwidth       rate // of an allocation, each way
 	backlogBytes    int
 	backlogTime     time.Duration
+	latencySample   int // one of so many is measured; 0: none
 
-	verifier *auth.Verifier
-	nonces   *auth.Nonces
-	sealer   *auth.Tickets // nil without mobility
-	policy   *policy
-	ports    *allocation.Ports
-	ledger   *allocation.Ledger
-	budget   *budget
-	vantages []*vantage // by listener, nil without NAT discovery
+	verifier   *auth.Verifier
+	nonces     *auth.Nonces
+	sealer     *auth.Tickets // nil without mobility
+	policy     *policy
+	ports      *allocation.Ports
+	ledger     *allocation.Ledger
+	budget     *budget
+	quotas     atomic.Pointer[quotas] // of users; replaced as one
+	allowances *allowances
+	vantages   []*vantage // by listener, nil without NAT discovery
 
 	connections    *connections // of TCP allocations; nil where there are none
 	maxConnections int

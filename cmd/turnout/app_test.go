@@ -198,6 +198,8 @@ func (f *fakeRelay) Stats() relay.Stats {
 	return relay.Stats{}
 }
 
+func (f *fakeRelay) Survey(context.Context) error { return nil }
+
 func (f *fakeRelay) Alive(ctx context.Context) error {
 	if f.hangs {
 		<-ctx.Done()

@@ -26,6 +26,9 @@ const (
 	shownFor    = time.Hour  // how long the credentials are valid that serve prints
 	shownUser   = "operator" // and for whom
 	scrapesOnce = 4          // at a time; more are answered 503
+	// surveyPatience is how long a scrape waits for workers: longer than any round of a loaded one, and a fraction of what
+	// Prometheus waits for a scrape.
+	surveyPatience = time.Second
 )
 
 func (a *app) serveCommand() *cobra.Command {
@@ -224,6 +227,11 @@ func (s *service) listenAdmins(l *config.Loaded, tr *transports) (own []netip.Ad
 		server := s.relay.Load()
 		if server == nil {
 			return relay.Stats{}, false
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), surveyPatience)
+		defer cancel()
+		if err := (*server).Survey(ctx); err != nil {
+			s.log.Warn("a scrape tells what some worker counted before: it does not answer", "error", err)
 		}
 		return (*server).Stats(), true
 	}, tr.stats, s.meter)

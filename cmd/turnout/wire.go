@@ -25,6 +25,7 @@ type relayServer interface {
 	Ready() bool
 	Alive(ctx context.Context) error
 	Stats() relay.Stats
+	Survey(ctx context.Context) error
 	SetAlternates(relay.Alternates)
 	EndSubject(subject string, before time.Time) int
 	EndUsername(username string) int
@@ -150,6 +151,7 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 		PortMin:              l.Relay.Ports.Min,
 		PortMax:              l.Relay.Ports.Max,
 		Workers:              l.Relay.Workers,
+		LatencySample:        l.Relay.LatencySample,
 		Batch:                l.Relay.Batch,
 		GSO:                  switches[l.Relay.GSO],
 		GRO:                  switches[l.Relay.GRO],
@@ -170,6 +172,8 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 		HostAddresses:        host,
 		OwnPorts:             own,
 		UserAllocations:      l.Quota.User.Allocations,
+		UserBandwidth:        int64(l.Quota.User.Bandwidth),
+		Classes:              classes(l.Classes),
 		AllocationBandwidth:  int64(l.Quota.Allocation.Bandwidth),
 		TotalAllocations:     l.Quota.Total.Allocations,
 		MaxPermissions:       l.Limits.Permissions,
@@ -200,6 +204,14 @@ func peerPorts(ports []config.PeerPorts) []relay.PortRange {
 		all = append(all, relay.PortRange{Min: p.Min, Max: p.Max})
 	}
 	return all
+}
+
+func classes(all map[string]config.Class) map[string]relay.Class {
+	m := make(map[string]relay.Class, len(all))
+	for name, c := range all {
+		m[name] = relay.Class{Allocations: c.Allocations, Bandwidth: int64(c.Bandwidth)}
+	}
+	return m
 }
 
 func prefixes(blocks []config.Prefix) []netip.Prefix {

@@ -125,6 +125,7 @@ func Handler(addr netip.Addr, c Config) http.Handler {
 	})
 	pages := readOnly(mux)
 	if c.API != nil {
+		servePage(mux)
 		api := *c.API
 		api.state = c.State
 		pages = api.handler(pages)

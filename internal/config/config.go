@@ -61,6 +61,11 @@ type Config struct {
 	// How much may be used at a time.
 	Quota Quota `key:"quota"`
 
+	// What users of a class may use in place of quota.user. The service puts the class into a credential: of its own tokens, or
+	// as class-claim of api.issuers says. Names have at most 16 characters of a-z, 0-9 and -. A class that is not here has what
+	// quota.user says, and a line in the log tells of it. Needs a restart.
+	Classes map[string]Class `key:"classes" default:"{}" shape:"a map of names to {allocations, bandwidth}"`
+
 	// Bounds that keep one client from harming the others.
 	Limits Limits `key:"limits"`
 
@@ -136,6 +141,10 @@ type Relay struct {
 
 	// Receive datagrams of one sender from the kernel together (UDP_GRO), likewise. Needs a restart.
 	GRO string `key:"gro" default:"auto" oneof:"auto|on|off"`
+
+	// Part of the UDP packets whose latency is measured, from the kernel's receipt to the sending: one of so many relayed addresses,
+	// and of each second at the listeners. It costs some 0.1 µs a packet that is measured. -1 measures none. Needs a restart.
+	LatencySample int `key:"latency-sample" default:"64" min:"-1" max:"65536"`
 
 	// How long allocations live (RFC 8656 §7.2).
 	Lifetime Lifetime `key:"lifetime"`
@@ -235,7 +244,7 @@ type Quota struct {
 // An AllocationQuota bounds one allocation.
 type AllocationQuota struct {
 	// Bits a second of payload that it may relay by UDP, each way; what exceeds it by more than a second's worth is dropped.
-	// With quota.user.allocations it bounds a user too. TCP allocations are not bounded: TCP sees to congestion itself.
+	// TCP allocations are not bounded: TCP sees to congestion itself.
 	// If zero, no limit. Needs a restart.
 	Bandwidth int `key:"bandwidth" default:"0" min:"0"`
 }
@@ -245,6 +254,18 @@ type UserQuota struct {
 	// Live allocations. One call makes an allocation for each network interface and server URL: less than 12 breaks calls.
 	// If zero, no limit. Needs a restart.
 	Allocations int `key:"allocations" default:"0" min:"0"`
+
+	// Bits a second of payload that all allocations of a user may relay together, both ways added up. Datagrams that exceed it
+	// by more than a second's worth are dropped; TCP connections are slowed down. If zero, no limit. Needs a restart.
+	Bandwidth int `key:"bandwidth" default:"0" min:"0" max:"1000000000000"`
+}
+
+// A Class is what users of a class may use.
+type Class struct {
+	// Live allocations. If zero, no limit.
+	Allocations int `key:"allocations" min:"0"`
+	// Bits a second, as quota.user.bandwidth. If zero, no limit.
+	Bandwidth int `key:"bandwidth" min:"0" max:"1000000000000"`
 }
 
 // A TotalQuota bounds all users together.

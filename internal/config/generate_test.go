@@ -203,9 +203,9 @@ func valueInWords(f field) string {
 	return shape(f.typ, f.tag)
 }
 
-// items describes the keys of a list's items.
+// items describes the keys of a list's items, or of a map's.
 func items(all map[string]string, f field) string {
-	if f.typ.Kind() != reflect.Slice || !mapped(f.typ.Elem()) {
+	if k := f.typ.Kind(); k != reflect.Slice && k != reflect.Map || !mapped(f.typ.Elem()) {
 		return ""
 	}
 	var b strings.Builder

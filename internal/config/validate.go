@@ -25,6 +25,7 @@ func (l *loader) validate() {
 	l.checkDiscovery()
 	l.checkPeers()
 	l.checkAuth()
+	l.checkClasses()
 	l.checkAlternates()
 	l.checkAPI()
 	l.checkStore()

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 
 	"turnout/internal/admin"
@@ -63,6 +61,5 @@ func (s *service) Configuration() admin.Configuration {
 		s.log.Error("the configuration cannot be shown", "error", err)
 		text = []byte("{}")
 	}
-	sum := sha256.Sum256(text)
-	return admin.Configuration{JSON: text, Hash: hex.EncodeToString(sum[:8]), Loaded: s.started}
+	return admin.Configuration{JSON: text, Hash: s.loaded.Load().Hash, Loaded: s.loaded.Load().Loaded}
 }

@@ -111,6 +111,7 @@ func (s *Server) configure(c Config) error {
 	s.ledger = allocation.NewLedger(c.TotalAllocations)
 	s.budget = newBudget(c.UnauthenticatedRate, c.UnauthenticatedBurst)
 	s.log = c.Logger
+	s.failures = make(chan failure, 256)
 	if c.Mobility {
 		var key [32]byte
 		_, _ = rand.Read(key[:]) // never fails
@@ -241,8 +242,9 @@ func (s *Server) Addrs() []Listener { return s.listeners }
 // streams and garbage collection have a processor beside the workers' threads.
 func (s *Server) Serve(ctx context.Context) error {
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), len(s.workers)+2))
-	logged := make(chan struct{})
-	go func() { defer close(logged); s.runLog() }()
+	var logs sync.WaitGroup
+	logs.Go(s.runLog)
+	logs.Go(s.runFailures)
 	for _, l := range s.streams {
 		s.tasks.Go(func() { s.runAccept(l) })
 	}
@@ -272,7 +274,8 @@ func (s *Server) Serve(ctx context.Context) error {
 		s.connections.tasks.Wait()
 	}
 	close(s.ended)
-	<-logged
+	close(s.failures)
+	logs.Wait()
 	close(s.closed)
 	return failure
 }

@@ -42,12 +42,14 @@ type settings struct {
 	connections    *connections // of TCP allocations; nil where there are none
 	maxConnections int
 
-	nat        []allocation.RelayAddress // those with an external address of their own
-	log        *slog.Logger
-	alternates atomic.Pointer[Alternates] // where clients are sent that get no allocation here
-	draining   atomic.Bool                // no new allocations
-	unlogged   atomic.Uint64              // lines the log could not take
-	refused    [2]atomic.Bool             // GSO, GRO: the log has told that the kernel refused it
+	nat              []allocation.RelayAddress // those with an external address of their own
+	log              *slog.Logger
+	alternates       atomic.Pointer[Alternates] // where clients are sent that get no allocation here
+	draining         atomic.Bool                // no new allocations
+	unlogged         atomic.Uint64              // lines the log could not take
+	failures         chan failure               // to the log
+	unloggedFailures atomic.Uint64              // that did not get there
+	refused          [2]atomic.Bool             // GSO, GRO: the log has told that the kernel refused it
 }
 
 // A state is what handlers work on: one worker's, owned by it.

@@ -4,10 +4,18 @@ import (
 	"errors"
 
 	"turnout/internal/admin"
+	"turnout/internal/config"
 )
 
 // operation is what operators see of the service and do to it, over the admin listener.
-func (s *service) operation(tr *transports) *admin.API {
+func (s *service) operation(l *config.Loaded, tr *transports) (*admin.API, error) {
+	var token *admin.Token
+	if l.Admin.TokenFile != "" {
+		var err error
+		if token, err = admin.OpenToken(l.Admin.TokenFile, s.log); err != nil {
+			return nil, unusable("admin.token-file", err)
+		}
+	}
 	b := build()
 	return &admin.API{
 		Relay: func() admin.Relay {
@@ -19,8 +27,17 @@ func (s *service) operation(tr *transports) *admin.API {
 		Control: s,
 		Build:   admin.Build{Version: b.Version, Revision: b.Revision},
 		Started: s.started,
+		Token:   token,
 		Drops:   func(yield func(reason string, n uint64)) { tr.secured.Stats().EachDrop(yield) },
+	}, nil
+}
+
+// listenOperator opens a listener of operators.
+func listenOperator(at config.OperatorAddress, c admin.Config) (*admin.Server, error) {
+	if at.Socket != "" {
+		return admin.NewOnSocket(at.Socket, c)
 	}
+	return admin.New(at.AddrPort, c)
 }
 
 // Drain refuses new allocations until Undrain, or the end.

@@ -235,15 +235,19 @@ func (s *service) listenAdmins(l *config.Loaded, tr *transports) (own []netip.Ad
 		}
 		return (*server).Stats(), true
 	}, tr.stats, s.meter)
+	operation, err := s.operation(l, tr)
+	if err != nil {
+		return nil, err
+	}
 	for _, at := range []struct {
 		key  string
-		addr config.Address
+		addr config.OperatorAddress
 		api  *admin.API
-	}{{"admin.listen", l.Admin.Listen, s.operation(tr)}, {"metrics.listen", l.Metrics.Listen, nil}} {
-		if !at.addr.IsValid() {
+	}{{"admin.listen", l.Admin.Listen, operation}, {"metrics.listen", config.OperatorAddress{AddrPort: l.Metrics.Listen.AddrPort}, nil}} {
+		if !at.addr.Set() {
 			continue
 		}
-		server, err := admin.New(at.addr.AddrPort, admin.Config{
+		server, err := listenOperator(at.addr, admin.Config{
 			Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: scrapesOnce, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError)}),
 			State:    s.state,
 			Degraded: s.health.reasons,
@@ -254,7 +258,9 @@ func (s *service) listenAdmins(l *config.Loaded, tr *transports) (own []netip.Ad
 			return nil, fmt.Errorf("%s: %w", at.key, err)
 		}
 		s.admins = append(s.admins, server)
-		own = append(own, server.Addr())
+		if server.Addr().IsValid() {
+			own = append(own, server.Addr())
+		}
 		s.run(server.Serve)
 	}
 	return own, nil

@@ -74,13 +74,18 @@ func New(addr netip.AddrPort, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newServer(l, addr.Addr(), c), nil
+}
+
+// newServer serves a listener at an address, which is the zero Addr for a socket.
+func newServer(l net.Listener, at netip.Addr, c Config) *Server {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
 	return &Server{
 		listener: l,
 		http: http.Server{
-			Handler:           Handler(addr.Addr(), c),
+			Handler:           Handler(at, c),
 			ReadHeaderTimeout: headerTimeout,
 			ReadTimeout:       readTimeout,
 			WriteTimeout:      writeTimeout,
@@ -88,12 +93,23 @@ func New(addr netip.AddrPort, c Config) (*Server, error) {
 			MaxHeaderBytes:    headerBytes,
 			ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 		},
-	}, nil
+	}
 }
 
-// Addr is where the server listens, the port filled in.
+// Addr is where the server listens, the port filled in; the zero AddrPort for a socket.
 func (s *Server) Addr() netip.AddrPort {
-	return s.listener.Addr().(*net.TCPAddr).AddrPort()
+	if at, ok := s.listener.Addr().(*net.TCPAddr); ok {
+		return at.AddrPort()
+	}
+	return netip.AddrPort{}
+}
+
+// Where is the same for people: http://127.0.0.1:9478, or unix:/run/turnout/admin.sock.
+func (s *Server) Where() string {
+	if at := s.Addr(); at.IsValid() {
+		return "http://" + at.String()
+	}
+	return "unix:" + s.listener.Addr().String()
 }
 
 // Serve answers until Shutdown or Close; it returns nil then.

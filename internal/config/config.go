@@ -326,8 +326,14 @@ type Store struct {
 
 // An Admin is the operator's listener.
 type Admin struct {
-	// A loopback address:port. If absent, there is none; without any configuration it is 127.0.0.1:9478. Needs a restart.
-	Listen Address `key:"listen" example:"127.0.0.1:9478" shape:"an address:port"`
+	// A loopback address:port, or a Unix socket as unix:/run/turnout/admin.sock, which turnout's user and group may use. Any other
+	// address needs token-file. If absent, there is none; without any configuration it is 127.0.0.1:9478. Needs a restart.
+	Listen OperatorAddress `key:"listen" example:"127.0.0.1:9478" shape:"an address:port, or unix: and a path"`
+
+	// File that holds a token of at least 16 bytes. If set, the API answers only who shows it (Authorization: Bearer …), also on
+	// loopback; /metrics, /livez and /readyz answer everybody. What it holds is read again at each request, so that it can be
+	// replaced; the path is relative to this file. Needs a restart.
+	TokenFile string `key:"token-file" shape:"a file"`
 }
 
 // A Metrics is the listener for a Prometheus server elsewhere.

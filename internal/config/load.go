@@ -165,7 +165,7 @@ func (l *loader) local() {
 		c.Peers.Allow = []Prefix{{netip.MustParsePrefix("127.0.0.0/8")}, {netip.MustParsePrefix("::1/128")}}
 	}
 	if _, set := l.origins["admin.listen"]; !set {
-		c.Admin.Listen = Address{netip.AddrPortFrom(loopback[0], 9478)}
+		c.Admin.Listen.AddrPort = netip.AddrPortFrom(loopback[0], 9478)
 	}
 	if _, set := l.origins["api.listen"]; !set {
 		c.API.Listen = Endpoint{"http", netip.AddrPortFrom(loopback[0], 8080)}

@@ -286,7 +286,7 @@ func TestServeDegraded(t *testing.T) {
 			t.Errorf("%s is %q, want %s", series, got, want)
 		}
 	}
-	for _, series := range []string{"turnout_store_file_bytes", `turnout_store_operations_total{kind="documents",operation="write"}`, "turnout_config_last_reload_timestamp_seconds"} {
+	for _, series := range []string{"turnout_store_file_bytes", `turnout_store_operations_total{kind="documents",operation="write"}`, "turnout_config_loaded_timestamp_seconds"} {
 		if got := metric(t, operator, series); got == "" || got == "0" {
 			t.Errorf("%s is %q", series, got)
 		}

@@ -1,45 +1,31 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"time"
-
 	"turnout/auth/identity"
-	"turnout/internal/config"
 	"turnout/internal/metrics"
 )
 
 // measure makes what counts and what looks after the process, before there is anything to look after.
-func (s *service) measure(l *config.Loaded, now func() time.Time) {
-	s.loaded.Store(&metrics.Configuration{Hash: configurationHash(l), Loaded: now(), Fits: true})
-	s.meter = metrics.NewService(s.reading)
+func (s *service) measure() {
+	s.meter = metrics.NewService(s.scrape)
 	s.health.set("log", s.journal.probe(s.log))
 	s.health.set("reload", func() []trouble {
-		if s.loaded.Load().Fits {
-			return nil
+		if s.reloads.lastFailed.Load() {
+			return []trouble{{fault: faultReload}}
 		}
-		return []trouble{{fault: faultReload}}
+		return nil
 	})
 }
 
-// configurationHash tells configurations apart that are not the same, but for their secrets: of these it says nothing, so that it
-// can be shown to whoever reads metrics.
-func configurationHash(l *config.Loaded) string {
-	text, err := l.JSON()
-	if err != nil {
-		return "unknown" // what was read can be written, but for a fault of this program
-	}
-	const size = 8 // bytes: enough to tell a fleet's apart
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:size])
-}
-
-// reading is the state of the process for a scrape.
-func (s *service) reading() metrics.Reading {
+// scrape is the state of the process.
+func (s *service) scrape() metrics.Reading {
+	now := s.current.Load()
 	r := metrics.Reading{
-		Degraded:      s.health.degraded,
-		Configuration: *s.loaded.Load(),
+		Degraded: s.health.degraded,
+		Configuration: metrics.Configuration{
+			Hash: now.hash, Loaded: now.at, Failed: s.reloads.lastFailed.Load(),
+			Reloads: s.reloads.succeeded.Load(), Failures: s.reloads.failed.Load(),
+		},
 		Log: func(yield func(level string, lines uint64)) {
 			for i, level := range logLevels {
 				yield(level, s.journal.written[i].Load())
@@ -48,7 +34,7 @@ func (s *service) reading() metrics.Reading {
 		LogLost: s.journal.lost.Load(),
 	}
 	if s.keep != nil {
-		r.Store = s.keep.reading()
+		r.Store = s.keep.scrape()
 	}
 	if v := s.verifier.Load(); v != nil {
 		for _, i := range v.Status() {
@@ -58,8 +44,8 @@ func (s *service) reading() metrics.Reading {
 	return r
 }
 
-// reading is the state of the store for a scrape.
-func (k *keep) reading() *metrics.Store {
+// scrape is the state of the store.
+func (k *keep) scrape() *metrics.Store {
 	r := &metrics.Store{Up: k.store.Status() == nil}
 	r.Subjects, r.Usernames = k.revocations.Len()
 	switch engine := k.engine.(type) {

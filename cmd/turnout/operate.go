@@ -73,10 +73,11 @@ func (s *service) Draining() admin.DrainState {
 
 // Configuration is the one in use, without secrets.
 func (s *service) Configuration() admin.Configuration {
-	text, err := s.config.JSON()
+	now := s.current.Load()
+	text, err := now.loaded.JSON()
 	if err != nil {
 		s.log.Error("the configuration cannot be shown", "error", err)
 		text = []byte("{}")
 	}
-	return admin.Configuration{JSON: text, Hash: s.loaded.Load().Hash, Loaded: s.loaded.Load().Loaded}
+	return admin.Configuration{JSON: text, Hash: now.hash, Loaded: now.at}
 }

@@ -6,9 +6,9 @@ import (
 	"turnout/auth/identity"
 )
 
-// end is what the relay does when somebody is revoked. A revocation that is known from the start of the process ends nothing, and
+// revoked is what the relay does when somebody is revoked. A revocation that is known from the start of the process ends nothing, and
 // its delay is no news: there is no relay then.
-func (s *service) end(now func() time.Time) end {
+func (s *service) revoked(now func() time.Time) end {
 	ended := func(at, known time.Time, n int, kind, name string) {
 		if !at.IsZero() {
 			s.meter.Revoked(known.Sub(at), now().Sub(at), n)

@@ -104,9 +104,10 @@ var (
 var (
 	degraded = declare("degraded", "1 while something is wrong that does not stop the relay, by what it is; /readyz has it in words.", "reason")
 
-	configInfo   = declare("config_info", "1, with a hash of the configuration in use, secrets left out: relays that show the same have the same one.", "hash")
-	configLoaded = declare("config_last_reload_timestamp_seconds", "When the configuration was last loaded, or tried to be.")
-	configFits   = declare("config_last_reload_successful", "1 if the configuration that was last loaded is in use, 0 if it cannot be.")
+	configInfo    = declare("config_info", "1, with a hash of the configuration in use: relays that show the same have the same one.", "hash")
+	configLoaded  = declare("config_loaded_timestamp_seconds", "When the configuration in use was read.")
+	configFits    = declare("config_last_reload_successful", "0 if the configuration was changed last to what cannot be used, else 1.")
+	configReloads = declare("config_reloads_total", "Reloads of the configuration, by how they ended.", "result")
 
 	logLines = declare("log_lines_total", "Log lines written.", "level")
 	logLost  = declare("log_lines_lost_total", "Log lines that could not be written.")

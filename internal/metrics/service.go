@@ -18,9 +18,10 @@ type Reading struct {
 
 // A Configuration is the one in use, and what came of the last attempt to load one.
 type Configuration struct {
-	Hash   string    // of the one in use, secrets left out
-	Loaded time.Time // the last attempt
-	Fits   bool      // it succeeded
+	Hash              string    // of the one in use; tells nothing of its secrets
+	Loaded            time.Time // when the one in use was read
+	Failed            bool      // the last reload did
+	Reloads, Failures uint64
 }
 
 // A Store is the state of what is kept.
@@ -107,7 +108,9 @@ func (s *Service) Collect(ch chan<- prometheus.Metric) {
 	r.Degraded(func(reason string, is bool) { e.gauge(degraded, float64(boolean(is)), reason) })
 	e.gauge(configInfo, 1, r.Configuration.Hash)
 	e.gauge(configLoaded, seconds(r.Configuration.Loaded))
-	e.gauge(configFits, float64(boolean(r.Configuration.Fits)))
+	e.gauge(configFits, float64(boolean(!r.Configuration.Failed)))
+	e.counter(configReloads, r.Configuration.Reloads, "ok")
+	e.counter(configReloads, r.Configuration.Failures, "failed")
 	r.Log(func(level string, lines uint64) { e.counter(logLines, lines, level) })
 	e.counter(logLost, r.LogLost)
 	if r.Store != nil {

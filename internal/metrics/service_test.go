@@ -19,7 +19,7 @@ func exampleService() *Service {
 				yield("store", true)
 				yield("log", false)
 			},
-			Configuration: Configuration{Hash: "abc", Loaded: time.Unix(1, 500e6), Fits: true},
+			Configuration: Configuration{Hash: "abc", Loaded: time.Unix(1, 500e6), Failed: true, Reloads: 13, Failures: 14},
 			Log:           func(yield func(level string, lines uint64)) { yield("info", 2) },
 			LogLost:       3,
 			Store:         &Store{Up: true, Bytes: 4, Connection: &Connection{Up: true, Reconnects: 5, Behind: 6 * time.Second}, Subjects: 7, Usernames: 8},
@@ -69,8 +69,10 @@ func TestServiceValues(t *testing.T) {
 	t.Parallel()
 	const want = `
 turnout_config_info{hash="abc"} 1
-turnout_config_last_reload_successful 1
-turnout_config_last_reload_timestamp_seconds 1.5
+turnout_config_last_reload_successful 0
+turnout_config_loaded_timestamp_seconds 1.5
+turnout_config_reloads_total{result="failed"} 14
+turnout_config_reloads_total{result="ok"} 13
 turnout_degraded{reason="log"} 0
 turnout_degraded{reason="store"} 1
 turnout_issuer_key_fetches_total{issuer="https://a.example",result="ok"} 11

@@ -102,10 +102,10 @@ func (t *Table) checkRelayed(a *Allocation, i int) error {
 	if r.timer.slot == 0 {
 		return fmt.Errorf("not in the wheel")
 	}
-	if n := int(a.relayed[0].permissions.len + a.relayed[1].permissions.len); n > t.maxPermissions {
+	if n := int(a.relayed[0].permissions.len + a.relayed[1].permissions.len); n > t.mostPermissions {
 		return fmt.Errorf("%d permissions", n)
 	}
-	if n := int(a.relayed[0].channels.len + a.relayed[1].channels.len); n > t.maxChannels {
+	if n := int(a.relayed[0].channels.len + a.relayed[1].channels.len); n > t.mostChannels {
 		return fmt.Errorf("%d channels", n)
 	}
 	if err := checkList(&t.permissions, &r.permissions); err != nil {
@@ -281,7 +281,7 @@ func (l *Ledger) check() error {
 			if i != 0 && !free[uint32(i)] {
 				return fmt.Errorf("ledger: entry %d is lost", i)
 			}
-		case i == 0 || e.name == "" || e.refs < 1 || e.charged < 0 || e.charged > e.refs || l.index[e.name] != uint32(i):
+		case i == 0 || e.name == "" || e.refs < 1 || e.charged < 0 || e.reserved < 0 || e.charged+e.reserved > e.refs || l.index[e.name] != uint32(i):
 			return fmt.Errorf("ledger: entry %d is %+v", i, e)
 		default:
 			used++

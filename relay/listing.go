@@ -21,6 +21,7 @@ const (
 type AllocationInfo struct {
 	ID               allocation.ID // names it until it ends, or its client moves to another worker
 	Subject          string        // who made it; of a static user its name
+	Class            string        // of the credential; empty for none
 	Transport        allocation.Transport
 	Client, Server   netip.AddrPort
 	TCP              bool              // of RFC 6062
@@ -131,7 +132,7 @@ func (w *worker) passes(a *allocation.Allocation, f *Filter) bool {
 func (w *worker) describe(a *allocation.Allocation) AllocationInfo {
 	tuple, traffic := a.FiveTuple(), a.Traffic()
 	return AllocationInfo{
-		ID: a.ID(), Subject: w.table.Subject(a),
+		ID: a.ID(), Subject: w.table.Subject(a), Class: w.links[a.ID().Index()].class,
 		Transport: tuple.Transport, Client: tuple.Client, Server: tuple.Server,
 		TCP: a.TCP(), Relayed: [2]netip.AddrPort{a.Relayed(false), a.Relayed(true)},
 		Created: w.at(a.Created()), Expires: w.at(max(a.Expires(false), a.Expires(true))),

@@ -29,14 +29,15 @@ const readyWithin = 30 * time.Second
 
 // A keep is what turnout keeps: users, revocations and keys, out of a store.
 type keep struct {
-	store       identity.Store
-	where       string // the store, for people
-	made        bool   // the store was made just now
+	engine      identity.Store // the store itself
+	store       identity.Store // engine, counted; closed with it
+	where       string         // the store, for people
+	made        bool           // the store was made just now
 	revocations *identity.Revocations
 	directory   *identity.Directory
 	resource    string
 	tokens      *token.KeySet
-	accessKeys  [][]byte
+	accessKeys  [][]byte                    // as they were when it was opened; see trust
 	pseudonym   func(subject string) string // nil: none
 
 	stop       context.CancelFunc // of what runs in the background
@@ -46,7 +47,8 @@ type keep struct {
 // An end hears what is to end when it is revoked.
 type end struct {
 	subject  func(subject string, at time.Time)
-	username func(username string)
+	username func(username string, at time.Time)                   // at is zero where nobody knows
+	count    func(operation string, k identity.Kind, fault string) // every operation on the store; nil: nobody counts
 }
 
 // keepNeeded says whether a configuration has something to keep.
@@ -59,6 +61,9 @@ func (a *app) openKeep(ctx context.Context, l *config.Loaded, tell end) (k *keep
 	k = &keep{}
 	if err := k.open(ctx, l); err != nil {
 		return nil, err
+	}
+	if k.engine = k.store; tell.count != nil {
+		k.store = identity.Metered(k.engine, tell.count)
 	}
 	ctx, k.stop = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
@@ -127,10 +132,7 @@ func (k *keep) watch(ctx context.Context, l *config.Loaded, now func() time.Time
 	c := identity.RevocationsConfig{
 		MaxTTL: time.Duration(l.API.Credentials.MaxTTL), Alias: k.pseudonym, OnSubject: tell.subject, OnUsername: tell.username, Now: now,
 	}
-	c.Retention = max(c.MaxTTL, token.DefaultMaxAge)
-	for _, i := range l.API.Issuers {
-		c.Retention = max(c.Retention, time.Duration(i.MaxAge))
-	}
+	c.Retention = retention(l)
 	if k.revocations, err = identity.NewRevocations(c); err != nil {
 		return err
 	}
@@ -143,6 +145,15 @@ func (k *keep) watch(ctx context.Context, l *config.Loaded, now func() time.Time
 	case <-patience.Done():
 		return fmt.Errorf("read the revocations in %s: %w", k.where, k.revocations.Status())
 	}
+}
+
+// retention is how long revocations matter.
+func retention(l *config.Loaded) time.Duration {
+	longest := max(time.Duration(l.API.Credentials.MaxTTL), token.DefaultMaxAge)
+	for _, i := range l.API.Issuers {
+		longest = max(longest, time.Duration(i.MaxAge))
+	}
+	return longest
 }
 
 // keys reads those of tokens and of applications, made on the first start.
@@ -160,21 +171,27 @@ func (k *keep) keys(ctx context.Context, l *config.Loaded, now time.Time) error 
 	if k.tokens, err = token.ParseKeySet(raw); err != nil {
 		return err
 	}
+	k.accessKeys, err = k.applicationKeys(ctx, l)
+	return err
+}
+
+// applicationKeys are the configuration's, or those of the store, made on the first start.
+func (k *keep) applicationKeys(ctx context.Context, l *config.Loaded) (keys [][]byte, err error) {
 	for _, s := range l.API.AccessKeys {
 		key, err := base64.StdEncoding.DecodeString(s.Reveal())
 		if err != nil {
-			return unusable("api.access-keys", errors.New("not base64"))
+			return nil, unusable("api.access-keys", errors.New("not base64"))
 		}
-		k.accessKeys = append(k.accessKeys, key)
+		keys = append(keys, key)
 	}
-	if len(k.accessKeys) > 0 {
-		return nil
+	if len(keys) > 0 {
+		return keys, nil
 	}
 	made, err := identity.AccessKeys(ctx, k.store)
 	for _, s := range made {
-		k.accessKeys = append(k.accessKeys, s.Value)
+		keys = append(keys, s.Value)
 	}
-	return err
+	return keys, err
 }
 
 // secrets are those that credentials are derived from: the configuration's, or those of the store.

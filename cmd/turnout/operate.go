@@ -1,15 +1,21 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 
 	"turnout/internal/admin"
+	"turnout/internal/config"
 )
 
 // operation is what operators see of the service and do to it, over the admin listener.
-func (s *service) operation(tr *transports) *admin.API {
+func (s *service) operation(l *config.Loaded, tr *transports) (*admin.API, error) {
+	var token *admin.Token
+	if l.Admin.TokenFile != "" {
+		var err error
+		if token, err = admin.OpenToken(l.Admin.TokenFile, s.log); err != nil {
+			return nil, unusable("admin.token-file", err)
+		}
+	}
 	b := build()
 	return &admin.API{
 		Relay: func() admin.Relay {
@@ -21,8 +27,17 @@ func (s *service) operation(tr *transports) *admin.API {
 		Control: s,
 		Build:   admin.Build{Version: b.Version, Revision: b.Revision},
 		Started: s.started,
+		Token:   token,
 		Drops:   func(yield func(reason string, n uint64)) { tr.secured.Stats().EachDrop(yield) },
+	}, nil
+}
+
+// listenOperator opens a listener of operators.
+func listenOperator(at config.OperatorAddress, c admin.Config) (*admin.Server, error) {
+	if at.Socket != "" {
+		return admin.NewOnSocket(at.Socket, c)
 	}
+	return admin.New(at.AddrPort, c)
 }
 
 // Drain refuses new allocations until Undrain, or the end.
@@ -58,11 +73,11 @@ func (s *service) Draining() admin.DrainState {
 
 // Configuration is the one in use, without secrets.
 func (s *service) Configuration() admin.Configuration {
-	text, err := s.config.JSON()
+	now := s.current.Load()
+	text, err := now.loaded.JSON()
 	if err != nil {
 		s.log.Error("the configuration cannot be shown", "error", err)
 		text = []byte("{}")
 	}
-	sum := sha256.Sum256(text)
-	return admin.Configuration{JSON: text, Hash: hex.EncodeToString(sum[:8]), Loaded: s.started}
+	return admin.Configuration{JSON: text, Hash: now.hash, Loaded: now.at}
 }

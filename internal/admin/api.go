@@ -19,6 +19,8 @@ type API struct {
 	Control Control
 	Build   Build
 	Started time.Time
+	// Token, if not nil, is what callers have to show.
+	Token *Token
 	// Drops, if not nil, yields what was dropped before the relay saw it, by reason, with reasons that the relay does not have.
 	Drops func(yield func(reason string, n uint64))
 
@@ -108,10 +110,15 @@ func (a *API) handler(next http.Handler) http.Handler {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { a.call(w, r, methods) })
 	}
 	profile(mux)
-	mux.Handle("/", next)
+	guarded := a.Token.guard(mux)
+	all := http.NewServeMux()
+	all.Handle("/", next)
+	all.Handle("/v1/", guarded)
+	all.Handle("/debug/pprof/", guarded)
+	mux.Handle("/", next) // what is neither a route nor a profile
 	var across http.CrossOriginProtection
 	across.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { errCrossOrigin.write(w) }))
-	return across.Handler(mux)
+	return across.Handler(all)
 }
 
 // call has a route's handler answer.

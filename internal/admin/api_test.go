@@ -22,7 +22,7 @@ func TestStatus(t *testing.T) {
 		"drops handshake_failed": "9", "drops not_stun": "0", "authentications ok": "0", "requests": "[]",
 		"ports used": "3", "ports all": "16384", "connections": "7", "workers": "2",
 		"drain draining": "true", "drain deadline": "2026-11-21T13:00:00Z",
-		"config hash": "0123456789abcdef", "config loaded": "2026-11-21T12:00:00Z",
+		"config hash": "0123456789abcdef", "config loaded": "2026-11-21T12:00:00Z", "reasons": "[]",
 	} {
 		var parts []any
 		for _, p := range strings.Fields(path) {
@@ -31,6 +31,9 @@ func TestStatus(t *testing.T) {
 		if got := at(v, parts...); got != want {
 			t.Errorf("%s is %s, want %s", path, got, want)
 		}
+	}
+	if buckets, _ := json.Marshal(v["latency"]); string(buckets) != `{"buckets":[{"count":6,"le":0.001},{"count":10,"le":0.01},{"count":11,"le":"+Inf"}]}` {
+		t.Errorf("latency %s", buckets)
 	}
 	if now, err := time.Parse(time.RFC3339, at(v, "now")); err != nil || time.Since(now) > time.Minute {
 		t.Errorf("now is %s", at(v, "now"))
@@ -91,7 +94,7 @@ func TestList(t *testing.T) {
 		}
 	}
 	w := o.ask("GET", "/v1/allocations?limit=1&subject=bob")
-	const want = `{"allocations":[{"id":"0000000200000001","subject":"bob","transport":"tls","client":"198.51.100.1:4000","server":"192.0.2.1:3478","protocol":"udp",` +
+	const want = `{"allocations":[{"id":"0000000200000001","subject":"bob","class":"gold","transport":"tls","client":"198.51.100.1:4000","server":"192.0.2.1:3478","protocol":"udp",` +
 		`"relayed":["192.0.2.1:50001","[2001:db8::1]:50000"],"created":"2026-11-21T12:00:00Z","expires":"2026-11-21T12:10:00Z","permissions":2,"channels":1,` +
 		`"fromClient":{"packets":3,"bytes":300},"toClient":{"packets":4,"bytes":400}}],"next":"0000000200000001","total":5}`
 	if got := strings.TrimSpace(w.Body.String()); got != want {

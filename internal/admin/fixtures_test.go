@@ -33,7 +33,7 @@ func newFakeRelay(n int) *fakeRelay {
 	f := &fakeRelay{}
 	for i := range n {
 		f.rows = append(f.rows, relay.AllocationInfo{
-			ID: allocation.ID(i+1)<<32 | 1, Subject: []string{"alice", "bob"}[i%2],
+			ID: allocation.ID(i+1)<<32 | 1, Subject: []string{"alice", "bob"}[i%2], Class: []string{"", "gold"}[i%2],
 			Transport: []allocation.Transport{allocation.UDP, allocation.TLS}[i%2],
 			Client:    netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}), 4000),
 			Server:    netip.MustParseAddrPort("192.0.2.1:3478"),
@@ -51,6 +51,8 @@ func (f *fakeRelay) Stats() relay.Stats {
 	return relay.Stats{
 		Allocations: len(f.rows), AllocationsTotal: 12, AllocationsBy: map[allocation.Transport]int{allocation.UDP: 2, allocation.TLS: 1},
 		FromClients: relay.Traffic{Packets: 5, Bytes: 6}, PortsInUse: 3, Ports: 16384, Streams: 7, Workers: 2,
+		LatencyToPeers:   relay.Histogram{Count: 9, Classic: []relay.ClassicBucket{{UpTo: 0.001, Count: 5}, {UpTo: 0.01, Count: 8}}},
+		LatencyToClients: relay.Histogram{Count: 2, Classic: []relay.ClassicBucket{{UpTo: 0.001, Count: 1}, {UpTo: 0.01, Count: 2}}},
 	}
 }
 

@@ -15,6 +15,7 @@ type statusBody struct {
 	Started                time.Time         `json:"started"`
 	Now                    time.Time         `json:"now"`
 	State                  State             `json:"state"`
+	Reasons                []string          `json:"reasons"`
 	Allocations            int               `json:"allocations"`
 	AllocationsByTransport map[string]int    `json:"allocationsByTransport"`
 	AllocationsTotal       uint64            `json:"allocationsTotal"`
@@ -22,6 +23,7 @@ type statusBody struct {
 	Drops                  map[string]uint64 `json:"drops"`
 	Requests               []requestBody     `json:"requests"`
 	Authentications        map[string]uint64 `json:"authentications"`
+	Latency                latencyBody       `json:"latency"`
 	Ports                  portsBody         `json:"ports"`
 	Connections            int               `json:"connections"`
 	Workers                int               `json:"workers"`
@@ -47,6 +49,35 @@ type requestBody struct {
 	Method string `json:"method"`
 	Code   int    `json:"code"`
 	Count  uint64 `json:"count"`
+}
+
+// A latencyBody says how long a sample of UDP packets was in the relay.
+type latencyBody struct {
+	Buckets []bucketBody `json:"buckets"`
+}
+
+// A bucketBody counts what took at most le seconds, those of the buckets before it among them. The last one's le is the
+// text +Inf, as Prometheus writes it.
+type bucketBody struct {
+	UpTo  any    `json:"le"`
+	Count uint64 `json:"count"`
+}
+
+// latencyOf adds up histograms of one scale.
+func latencyOf(all ...relay.Histogram) latencyBody {
+	b := latencyBody{Buckets: []bucketBody{}}
+	var count uint64
+	for _, h := range all {
+		count += h.Count
+		for i, c := range h.Classic {
+			if i == len(b.Buckets) {
+				b.Buckets = append(b.Buckets, bucketBody{UpTo: c.UpTo})
+			}
+			b.Buckets[i].Count += c.Count
+		}
+	}
+	b.Buckets = append(b.Buckets, bucketBody{"+Inf", count})
+	return b
 }
 
 // A portsBody is about UDP ports.
@@ -86,9 +117,9 @@ func (a *API) status(*http.Request) (reply, error) {
 	c := a.Control.Configuration()
 	b := statusBody{
 		Version: a.Build.Version, Revision: a.Build.Revision,
-		Started: a.Started.UTC(), Now: time.Now().UTC(), State: a.state(),
+		Started: a.Started.UTC(), Now: time.Now().UTC(), State: a.state(), Reasons: []string{},
 		AllocationsByTransport: map[string]int{}, Drops: map[string]uint64{},
-		Requests: []requestBody{}, Authentications: map[string]uint64{},
+		Requests: []requestBody{}, Authentications: map[string]uint64{}, Latency: latencyOf(),
 		Drain: drainOf(a.Control.Draining()), Config: configBody{c.Hash, c.Loaded.UTC()},
 	}
 	if r := a.Relay(); r != nil {
@@ -114,6 +145,7 @@ func (b *statusBody) count(s relay.Stats) {
 		}
 	})
 	s.EachAuthentication(func(result string, n uint64) { b.Authentications[result] = n })
+	b.Latency = latencyOf(s.LatencyToPeers, s.LatencyToClients)
 	b.Ports = portsBody{s.PortsInUse, s.Ports}
 	b.Connections, b.Workers = s.Streams, s.Workers
 }

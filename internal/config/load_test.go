@@ -227,14 +227,15 @@ store:
     bucket: fleet
     replicas: 3
 admin:
-  listen: 127.0.0.1:9478
+  listen: 0.0.0.0:9478
+  token-file: /run/secrets/operator
 metrics:
   listen: 0.0.0.0:9479
 log:
   level: debug
   format: json
 `
-	files := map[string]string{"/run/secrets/old": "an old secret of some length\r\n"}
+	files := map[string]string{"/run/secrets/old": "an old secret of some length\r\n", "/run/secrets/operator": "a token of some length\n"}
 	files["cert.pem"], files["key.pem"] = madeCertificate(t)
 	files["/etc/cert.pem"], files["/etc/key.pem"] = files["cert.pem"], files["key.pem"]
 	l := mustLoad(t, text, Sources{}, files)

@@ -6,5 +6,4 @@ package config
 var unavailable = []string{
 	"relay.offload",
 	"limits.new-peers",
-	"admin.token-file",
 }

@@ -107,14 +107,6 @@ func (l *loader) clash(s, other socket) bool {
 	return false
 }
 
-// checkOperators keeps the operator's listener on loopback: it asks nobody for a password.
-func (l *loader) checkOperators() {
-	a := l.out.Admin.Listen
-	if a.IsValid() && !a.Addr().IsLoopback() {
-		l.wrong(l.origin("admin.listen"), "admin.listen", "%s is reachable from elsewhere, and admin.token-file is not available in this version; write 127.0.0.1:%d, and use metrics.listen for a Prometheus server elsewhere", a, a.Port())
-	}
-}
-
 // public says whether somebody else than this host reaches the relay.
 func (l *loader) public() bool {
 	for _, ln := range l.out.Listen {

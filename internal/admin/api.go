@@ -24,7 +24,8 @@ type API struct {
 	// Drops, if not nil, yields what was dropped before the relay saw it, by reason, with reasons that the relay does not have.
 	Drops func(yield func(reason string, n uint64))
 
-	state func() State // Config.State
+	state   func() State // Config.State
+	surveys *surveys
 }
 
 // A Relay is what the listener needs of a relay. *relay.Server has it.
@@ -121,6 +122,9 @@ func (a *API) handler(next http.Handler) http.Handler {
 	return across.Handler(all)
 }
 
+// patience is how long the workers have to answer. They take less than a second for 50,000 allocations.
+const patience = 10 * time.Second
+
 // call has a route's handler answer.
 func (a *API) call(w http.ResponseWriter, r *http.Request, methods map[string]route) {
 	method := r.Method
@@ -136,7 +140,12 @@ func (a *API) call(w http.ResponseWriter, r *http.Request, methods map[string]ro
 		failed(err).write(w)
 		return
 	}
-	answered, err := serving.serve(a, r)
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	answered, err := serving.serve(a, r.WithContext(ctx))
+	if ctx.Err() != nil { // what there is may be less than all
+		err = errTimeout
+	}
 	if err != nil {
 		failed(err).write(w)
 		return

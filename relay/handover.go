@@ -44,7 +44,7 @@ type parcel struct {
 
 // owner is the worker whose ticket a Refresh carries, nil if it is not for another one to answer.
 func (w *worker) owner(m stun.Message, from *origin) *worker {
-	if w.tickets == nil || m.Method() != stun.MethodRefresh {
+	if m.Method() != stun.MethodRefresh {
 		return nil
 	}
 	value, ok := m.Attribute(stun.AttrMobilityTicket)

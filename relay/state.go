@@ -11,9 +11,11 @@ import (
 	"turnout/stun"
 )
 
-// settings are what all workers share: immutable after New, or safe for
-// concurrent use by itself.
+// settings are what every worker goes by. A value never changes: Server.Reload makes
+// another one, and posts it to the workers.
 type settings struct {
+	*shared
+
 	realm           string
 	serverName      string // THIRD-PARTY-AUTHORIZATION; empty: no access tokens
 	software        string // of answers; "" for none
@@ -28,19 +30,28 @@ type settings struct {
 	backlogTime     time.Duration
 	latencySample   int // one of so many is measured; 0: none
 
-	verifier   *auth.Verifier
-	nonces     *auth.Nonces
-	sealer     *auth.Tickets // nil without mobility
-	policy     *policy
-	ports      *allocation.Ports
-	ledger     *allocation.Ledger
-	budget     *budget
-	quotas     atomic.Pointer[quotas] // of users; replaced as one
-	allowances *allowances
-	vantages   []*vantage // by listener, nil without NAT discovery
-
-	connections    *connections // of TCP allocations; nil where there are none
+	verifier       *auth.Verifier
+	nonces         *auth.Nonces
+	mobility       bool // whether allocations become mobile; those that are stay it
+	policy         *policy
+	budget         budget
+	maxPermissions int
+	maxChannels    int
 	maxConnections int
+	vantages       []*vantage // by listener, nil without NAT discovery
+}
+
+// shared is what all workers share and no reload replaces: immutable after New, or
+// safe for concurrent use by itself.
+type shared struct {
+	nonceKey    [32]byte
+	sealer      *auth.Tickets // of MOBILITY-TICKET
+	spending    *spending     // of the budget of unauthenticated answers
+	ports       *allocation.Ports
+	ledger      *allocation.Ledger
+	quotas      atomic.Pointer[quotas] // of users; replaced as one
+	allowances  *allowances
+	connections *connections // of TCP allocations; nil where there are none
 
 	nat              []allocation.RelayAddress // those with an external address of their own
 	log              *slog.Logger
@@ -62,7 +73,7 @@ type state struct {
 	verifierState auth.VerifierState
 	nonceState    auth.NonceState
 	nonceSpace    [auth.NonceSize]byte
-	tickets       *tickets // nil without mobility
+	tickets       *tickets
 	usernameSpace [512]byte
 	keySpace      [32]byte
 	unknown       []stun.AttributeType // for 420

@@ -17,7 +17,7 @@ func (s *Server) Survey(ctx context.Context) error {
 	if !s.serving.Load() {
 		return nil
 	}
-	s.budgetsSpent.Store(int64(s.budget.spent(s.now())))
+	s.budgetsSpent.Store(int64(s.current.Load().budget.spent(s.now())))
 	return s.askAll(ctx, func(w *worker, answer func()) {
 		w.readThreadTime()
 		for _, l := range w.listeners {

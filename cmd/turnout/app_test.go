@@ -30,6 +30,7 @@ type console struct {
 	*app
 	out, err buffer
 	relay    *fakeRelay
+	hangUp   chan os.Signal // what it receives is a SIGHUP; nil: there is none
 }
 
 // A buffer may be written and read by several goroutines.
@@ -59,6 +60,7 @@ func newConsole(t *testing.T, environ ...string) *console {
 		stdin:   strings.NewReader(""),
 		environ: append([]string{"HOME=" + t.TempDir()}, environ...),
 		now:     func() time.Time { return noon },
+		hangUps: func() (<-chan os.Signal, func()) { return c.hangUp, func() {} },
 		parts: parts{
 			newRelay:    c.relay.start,
 			newKeyring:  auth.NewKeyring,
@@ -115,6 +117,16 @@ func (f *fakeRelay) start(c relay.Config) (relayServer, error) {
 		f.onStart(c)
 	}
 	return f, f.fail
+}
+
+// Reload takes what start would.
+func (f *fakeRelay) Reload(c relay.Config) error {
+	f.called("Reload")
+	if f.fail != nil {
+		return f.fail
+	}
+	f.config = c
+	return nil
 }
 
 func (f *fakeRelay) called(name string) {

@@ -36,7 +36,7 @@ type keep struct {
 	directory   *identity.Directory
 	resource    string
 	tokens      *token.KeySet
-	accessKeys  [][]byte
+	accessKeys  [][]byte                    // as they were when it was opened; see trust
 	pseudonym   func(subject string) string // nil: none
 
 	stop       context.CancelFunc // of what runs in the background
@@ -127,10 +127,7 @@ func (k *keep) watch(ctx context.Context, l *config.Loaded, now func() time.Time
 	c := identity.RevocationsConfig{
 		MaxTTL: time.Duration(l.API.Credentials.MaxTTL), Alias: k.pseudonym, OnSubject: tell.subject, OnUsername: tell.username, Now: now,
 	}
-	c.Retention = max(c.MaxTTL, token.DefaultMaxAge)
-	for _, i := range l.API.Issuers {
-		c.Retention = max(c.Retention, time.Duration(i.MaxAge))
-	}
+	c.Retention = retention(l)
 	if k.revocations, err = identity.NewRevocations(c); err != nil {
 		return err
 	}
@@ -143,6 +140,15 @@ func (k *keep) watch(ctx context.Context, l *config.Loaded, now func() time.Time
 	case <-patience.Done():
 		return fmt.Errorf("read the revocations in %s: %w", k.where, k.revocations.Status())
 	}
+}
+
+// retention is how long revocations matter.
+func retention(l *config.Loaded) time.Duration {
+	longest := max(time.Duration(l.API.Credentials.MaxTTL), token.DefaultMaxAge)
+	for _, i := range l.API.Issuers {
+		longest = max(longest, time.Duration(i.MaxAge))
+	}
+	return longest
 }
 
 // keys reads those of tokens and of applications, made on the first start.
@@ -160,21 +166,27 @@ func (k *keep) keys(ctx context.Context, l *config.Loaded, now time.Time) error 
 	if k.tokens, err = token.ParseKeySet(raw); err != nil {
 		return err
 	}
+	k.accessKeys, err = k.applicationKeys(ctx, l)
+	return err
+}
+
+// applicationKeys are the configuration's, or those of the store, made on the first start.
+func (k *keep) applicationKeys(ctx context.Context, l *config.Loaded) (keys [][]byte, err error) {
 	for _, s := range l.API.AccessKeys {
 		key, err := base64.StdEncoding.DecodeString(s.Reveal())
 		if err != nil {
-			return unusable("api.access-keys", errors.New("not base64"))
+			return nil, unusable("api.access-keys", errors.New("not base64"))
 		}
-		k.accessKeys = append(k.accessKeys, key)
+		keys = append(keys, key)
 	}
-	if len(k.accessKeys) > 0 {
-		return nil
+	if len(keys) > 0 {
+		return keys, nil
 	}
 	made, err := identity.AccessKeys(ctx, k.store)
 	for _, s := range made {
-		k.accessKeys = append(k.accessKeys, s.Value)
+		keys = append(keys, s.Value)
 	}
-	return err
+	return keys, err
 }
 
 // secrets are those that credentials are derived from: the configuration's, or those of the store.

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 
 	"turnout/internal/admin"
@@ -75,11 +73,11 @@ func (s *service) Draining() admin.DrainState {
 
 // Configuration is the one in use, without secrets.
 func (s *service) Configuration() admin.Configuration {
-	text, err := s.config.JSON()
+	now := s.current.Load()
+	text, err := now.loaded.JSON()
 	if err != nil {
 		s.log.Error("the configuration cannot be shown", "error", err)
 		text = []byte("{}")
 	}
-	sum := sha256.Sum256(text)
-	return admin.Configuration{JSON: text, Hash: hex.EncodeToString(sum[:8]), Loaded: s.started}
+	return admin.Configuration{JSON: text, Hash: now.hash, Loaded: now.at}
 }

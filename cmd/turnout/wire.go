@@ -22,6 +22,7 @@ type relayServer interface {
 	Shutdown(ctx context.Context) error
 	Drain()
 	Undrain() bool
+	Reload(relay.Config) error
 	Ready() bool
 	Alive(ctx context.Context) error
 	Stats() relay.Stats
@@ -68,39 +69,76 @@ var realParts = parts{
 	routes:        routes,
 }
 
-// A trust is who may log in.
+// A trust is who may log in. It never changes, but for the keys in the keyring.
 type trust struct {
-	keyring  *auth.Keyring // nil without a secret
-	verifier *auth.Verifier
-	keep     *keep // nil where nothing is kept
+	keyring    *auth.Keyring // nil without a secret
+	verifier   *auth.Verifier
+	accessKeys [][]byte // of applications; nil where nothing is kept
+	keep       *keep    // nil where nothing is kept
 }
 
 // trust connects secrets and users with the checks of credentials. Without a secret in the configuration that is the one that is
 // kept; k may be nil.
-func (a *app) trust(ctx context.Context, l *config.Loaded, k *keep) (trust, error) {
-	t := trust{keep: k}
-	keys, err := configuredKeys(l), error(nil)
+func (a *app) trust(ctx context.Context, l *config.Loaded, k *keep) (t trust, err error) {
+	t.keep = k
+	if t.keyring, err = a.keyring(ctx, l, k); err != nil {
+		return t, err
+	}
 	if k != nil {
-		if keys, err = k.secrets(ctx, l); err != nil {
+		t.accessKeys = k.accessKeys
+	}
+	t.verifier, err = a.verifier(l, t)
+	return t, err
+}
+
+// nextTrust is who may log in by another configuration. What is kept in the store is not read again.
+func (a *app) nextTrust(ctx context.Context, l *config.Loaded, before *running) (t trust, err error) {
+	t = before.trust
+	if len(l.Auth.Secrets) > 0 || len(before.loaded.Auth.Secrets) > 0 {
+		if t.keyring, err = a.keyring(ctx, l, t.keep); err != nil {
 			return t, err
 		}
 	}
-	if len(keys) > 0 {
-		if t.keyring, err = a.parts.newKeyring(keys...); err != nil {
-			return t, unusable("auth.secrets", err)
+	if t.keep != nil && (len(l.API.AccessKeys) > 0 || len(before.loaded.API.AccessKeys) > 0) {
+		if t.accessKeys, err = t.keep.applicationKeys(ctx, l); err != nil {
+			return t, err
 		}
 	}
-	c := auth.VerifierConfig{Realm: l.Realm, Keyring: t.keyring, Users: revealMap(l.Auth.Users)}
+	t.verifier, err = a.verifier(l, t)
+	return t, err
+}
+
+// keyring holds the secrets of the configuration, or those that are kept; nil where there is none.
+func (a *app) keyring(ctx context.Context, l *config.Loaded, k *keep) (*auth.Keyring, error) {
+	keys, err := configuredKeys(l), error(nil)
 	if k != nil {
+		if keys, err = k.secrets(ctx, l); err != nil {
+			return nil, err
+		}
+	}
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	ring, err := a.parts.newKeyring(keys...)
+	if err != nil {
+		return nil, unusable("auth.secrets", err)
+	}
+	return ring, nil
+}
+
+// verifier checks credentials by all that the configuration has, and revocations.
+func (a *app) verifier(l *config.Loaded, t trust) (v *auth.Verifier, err error) {
+	c := auth.VerifierConfig{Realm: l.Realm, Keyring: t.keyring, Users: revealMap(l.Auth.Users)}
+	if k := t.keep; k != nil {
 		c.MaxTTL, c.Revoked = time.Duration(l.API.Credentials.MaxTTL), k.revocations.Revoked
 	}
 	if c.ThirdParty, err = thirdParty(l); err != nil {
-		return t, err
+		return nil, err
 	}
-	if t.verifier, err = a.parts.newVerifier(c); err != nil {
-		return t, unusable("auth", err)
+	if v, err = a.parts.newVerifier(c); err != nil {
+		return nil, unusable("auth", err)
 	}
-	return t, nil
+	return v, nil
 }
 
 // configuredKeys are the secrets of the configuration.

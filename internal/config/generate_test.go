@@ -86,6 +86,9 @@ func describe(t *testing.T, all map[string]string, f field) (text, restart strin
 	}
 	for _, restart := range []string{"Reloadable.", "Needs a restart."} {
 		if rest, ok := strings.CutSuffix(text, " "+restart); ok {
+			if f.reloadable() != (restart == "Reloadable.") {
+				t.Errorf("%s: its comment says %s and its tag reload another thing", f.path, restart)
+			}
 			return rest, restart
 		}
 	}

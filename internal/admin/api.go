@@ -52,6 +52,16 @@ type Control interface {
 	Draining() DrainState
 	// Configuration is the one in use.
 	Configuration() Configuration
+	// Reload reads the configuration again and goes by it: by all of it or, where it returns an error, by none. The error
+	// says what is wrong, with its line.
+	Reload(context.Context) (Reloaded, error)
+}
+
+// A Reloaded says what a reload changed.
+type Reloaded struct {
+	Changed []string // keys whose new values are in use
+	Restart []string // keys that stay as they were until turnout is started again
+	Hash    string   // of the configuration in use now
 }
 
 // A DrainState says whether new allocations are refused.
@@ -94,7 +104,9 @@ var routes = []route{
 	{"DELETE", "/v1/allocations/{id}", (*API).end},
 	{"POST", "/v1/drain", (*API).drain},
 	{"POST", "/v1/undrain", (*API).undrain},
+	{"POST", "/v1/reload", (*API).reload},
 	{"GET", "/v1/config", (*API).configuration},
+	{"GET", "/openapi.json", (*API).describe},
 }
 
 // handler answers the API's paths, and has next answer all others.
@@ -116,6 +128,7 @@ func (a *API) handler(next http.Handler) http.Handler {
 	all.Handle("/", next)
 	all.Handle("/v1/", guarded)
 	all.Handle("/debug/pprof/", guarded)
+	all.Handle("/openapi.json", mux)
 	mux.Handle("/", next) // what is neither a route nor a profile
 	var across http.CrossOriginProtection
 	across.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { errCrossOrigin.write(w) }))

@@ -102,6 +102,11 @@ type fakeControl struct {
 	mu       sync.Mutex
 	state    DrainState // guarded by mu
 	stopping bool
+	broken   error // of the configuration
+}
+
+func (f *fakeControl) Reload(context.Context) (Reloaded, error) {
+	return Reloaded{Changed: []string{"log.level"}, Hash: "fedcba9876543210"}, f.broken
 }
 
 func (f *fakeControl) set(draining bool) DrainState {

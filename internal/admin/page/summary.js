@@ -20,7 +20,7 @@ export function showStatus(status) {
 	const { kind, text } = standing(status);
 	say(kind, text);
 	const reasons = status.reasons ?? [];
-	replace(byID("reasons"), reasons.map((reason) => element("li", {}, reason.message ?? reason)));
+	replace(byID("reasons"), reasons.map((reason) => element("li", {}, reason)));
 	byID("reasons").hidden = reasons.length === 0;
 	const seconds = (Date.parse(status.now) - Date.parse(status.started)) / 1000;
 	byID("version").textContent = `${status.version} on ${location.hostname}, for ${durationInWords(seconds)}`;

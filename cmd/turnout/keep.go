@@ -18,6 +18,7 @@ import (
 	"turnout/auth"
 	"turnout/auth/identity"
 	"turnout/auth/token"
+	"turnout/internal/api"
 	"turnout/internal/config"
 )
 
@@ -36,7 +37,7 @@ type keep struct {
 	directory   *identity.Directory
 	resource    string
 	tokens      *token.KeySet
-	accessKeys  [][]byte
+	chain       *keychain
 	pseudonym   func(subject string) string // nil: none
 
 	stop       context.CancelFunc // of what runs in the background
@@ -55,28 +56,40 @@ func keepNeeded(l *config.Loaded) bool {
 }
 
 // openKeep opens the store, makes what is not there yet, and returns when every revocation is known.
-func (a *app) openKeep(ctx context.Context, l *config.Loaded, tell end) (k *keep, err error) {
-	k = &keep{}
+func (a *app) openKeep(ctx context.Context, l *config.Loaded, tell end) (*keep, error) {
+	k := &keep{}
 	if err := k.open(ctx, l); err != nil {
 		return nil, err
 	}
+	if err := a.fill(ctx, k, l, tell); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// fill makes what is not in the store yet, and reads the rest. On an error k is closed.
+func (a *app) fill(ctx context.Context, k *keep, l *config.Loaded, tell end) (err error) {
 	ctx, k.stop = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		if err != nil {
 			k.close()
 		}
 	}()
+	k.chain = &keychain{store: k.store, maxTTL: time.Duration(l.API.Credentials.MaxTTL), algorithm: tokenAlgorithm(l), now: a.now}
+	if k.chain.mark, err = identity.Mark(ctx, k.store); err != nil {
+		return err
+	}
 	if err := k.names(ctx, l); err != nil {
-		return nil, err
+		return err
 	}
 	if err := k.watch(ctx, l, a.now, tell); err != nil {
-		return nil, err
+		return err
 	}
 	if err := k.keys(ctx, l, a.now()); err != nil {
-		return nil, err
+		return err
 	}
 	k.directory, err = identity.NewDirectory(identity.DirectoryConfig{Store: k.store, Revocations: k.revocations, Resource: k.resource, Now: a.now})
-	return k, err
+	return err
 }
 
 // open connects to NATS, or opens the file.
@@ -148,7 +161,7 @@ func (k *keep) watch(ctx context.Context, l *config.Loaded, now func() time.Time
 // keys reads those of tokens and of applications, made on the first start.
 func (k *keep) keys(ctx context.Context, l *config.Loaded, now time.Time) error {
 	raw, err := identity.EnsureDocument(ctx, k.store, identity.TokenKeysDocument, func() (json.RawMessage, error) {
-		fresh, err := token.NewKeySet(token.ES256, now)
+		fresh, err := token.NewKeySet(tokenAlgorithm(l), now)
 		if err != nil {
 			return nil, err
 		}
@@ -160,30 +173,33 @@ func (k *keep) keys(ctx context.Context, l *config.Loaded, now time.Time) error 
 	if k.tokens, err = token.ParseKeySet(raw); err != nil {
 		return err
 	}
-	for _, s := range l.API.AccessKeys {
+	k.chain.tokens = k.tokens
+	_, err = k.access(ctx, l)
+	return err
+}
+
+// access are the keys that applications sign with: the configuration's, or those of the store.
+func (k *keep) access(ctx context.Context, l *config.Loaded) ([][]byte, error) {
+	var configured identity.Secrets
+	for i, s := range l.API.AccessKeys {
 		key, err := base64.StdEncoding.DecodeString(s.Reveal())
 		if err != nil {
-			return unusable("api.access-keys", errors.New("not base64"))
+			return nil, unusable("api.access-keys", errors.New("not base64"))
 		}
-		k.accessKeys = append(k.accessKeys, key)
+		configured = append(configured, identity.Secret{ID: fmt.Sprint(i + 1), Value: key})
 	}
-	if len(k.accessKeys) > 0 {
-		return nil
-	}
-	made, err := identity.AccessKeys(ctx, k.store)
-	for _, s := range made {
-		k.accessKeys = append(k.accessKeys, s.Value)
-	}
-	return err
+	valid, err := k.chain.configure(ctx, api.AccessKeys, configured)
+	return values(valid), err
 }
 
 // secrets are those that credentials are derived from: the configuration's, or those of the store.
 func (k *keep) secrets(ctx context.Context, l *config.Loaded) ([]auth.Key, error) {
-	if len(l.Auth.Secrets) > 0 {
-		return configuredKeys(l), nil
+	var configured identity.Secrets
+	for _, key := range configuredKeys(l) {
+		configured = append(configured, identity.Secret{ID: key.ID, Value: key.Secret})
 	}
-	made, err := identity.RelaySecrets(ctx, k.store)
-	return made.Keys(), err
+	valid, err := k.chain.configure(ctx, api.RelaySecrets, configured)
+	return valid.Keys(), err
 }
 
 // close ends what runs in the background and gives the store free.
@@ -192,6 +208,9 @@ func (k *keep) close() {
 		return
 	}
 	k.stop()
+	if k.chain != nil {
+		k.chain.close()
+	}
 	_ = k.store.Close() // what was acknowledged is on disk
 	k.background.Wait()
 }

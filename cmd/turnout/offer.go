@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"turnout/auth/identity"
 	"turnout/auth/token"
 	"turnout/internal/api"
 	"turnout/internal/config"
@@ -47,7 +48,7 @@ func (a *app) newOffer(l *config.Loaded, t trust, urls []string, verifier *token
 	c := api.Config{
 		Directory: k.directory, Revocations: k.revocations, Verifier: verifier, Issuer: a.parts.newIssuer(t.keyring),
 		Minter:   &token.Minter{Keys: k.tokens, Issuer: tokenIssuer(l, k), Audience: k.resource},
-		Resource: k.resource, Scopes: l.API.Scopes, AccessKeys: k.accessKeys, URLs: urls,
+		Resource: k.resource, Scopes: l.API.Scopes, AccessKeys: k.chain.accessKeys(), Keys: k.chain, URLs: urls,
 		TTL: time.Duration(l.API.Credentials.TTL), MaxTTL: time.Duration(l.API.Credentials.MaxTTL),
 		Address: l.API.Listen.Addr.Addr(), Names: l.API.Names, URL: l.API.URL, Origins: l.API.CORS,
 		Dialects: api.Dialects{
@@ -62,6 +63,7 @@ func (a *app) newOffer(l *config.Loaded, t trust, urls []string, verifier *token
 	if err != nil {
 		return nil, unusable("api", err)
 	}
+	k.chain.follow(api.AccessKeys, func(valid identity.Secrets) { s.SetAccessKeys(values(valid)) })
 	return s, nil
 }
 

@@ -208,6 +208,7 @@ func TestServiceCommands(t *testing.T) {
 	if list, _ := turnout(exitOK, "user", "list"); !strings.HasPrefix(list, user) || !strings.HasSuffix(list, "alice") {
 		t.Errorf("list: %q", list)
 	}
+	other := user[:len(user)-1] + map[bool]string{true: "1", false: "0"}[strings.HasSuffix(user, "0")] // nobody's id
 	// The store is in use: the way to the service is named.
 	silent := another(t, "")
 	if _, errs := silent(exitFailure, "user", "list", "--config", config); !strings.Contains(errs, "a running service has the store") || !strings.Contains(errs, "--connection-string") {
@@ -218,7 +219,7 @@ func TestServiceCommands(t *testing.T) {
 		want string
 		args []string
 	}{
-		{exitFailure, "404 IdentityNotFound", []string{"user", "delete", user[:len(user)-1] + "0"}},
+		{exitFailure, "404 IdentityNotFound", []string{"user", "delete", other}},
 		{exitFailure, "401 IdentityNotOwned", []string{"user", "delete", "alice"}},
 		{exitFailure, "the token is not valid: token malformed", []string{"token", "verify", "x"}},
 		{exitFailure, "there is no token on standard input", []string{"token", "verify", "-"}},

@@ -137,6 +137,7 @@ func (a *app) openTrust(ctx context.Context, l *config.Loaded, s *service) (t tr
 		if err != nil {
 			return t, err
 		}
+		s.keep.begin(s.log)
 	}
 	return a.trust(ctx, l, s.keep)
 }

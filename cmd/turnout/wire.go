@@ -82,6 +82,9 @@ func (a *app) trust(ctx context.Context, l *config.Loaded, k *keep) (trust, erro
 		if t.keyring, err = a.parts.newKeyring(keys...); err != nil {
 			return t, unusable("auth.secrets", err)
 		}
+		if k != nil {
+			k.chain.feed(t.keyring)
+		}
 	}
 	c := auth.VerifierConfig{Realm: l.Realm, Keyring: t.keyring, Users: revealMap(l.Auth.Users)}
 	if k != nil {

@@ -102,10 +102,10 @@ func (t *Table) checkRelayed(a *Allocation, i int) error {
 	if r.timer.slot == 0 {
 		return fmt.Errorf("not in the wheel")
 	}
-	if n := int(a.relayed[0].permissions.len + a.relayed[1].permissions.len); n > t.maxPermissions {
+	if n := int(a.relayed[0].permissions.len + a.relayed[1].permissions.len); n > t.mostPermissions {
 		return fmt.Errorf("%d permissions", n)
 	}
-	if n := int(a.relayed[0].channels.len + a.relayed[1].channels.len); n > t.maxChannels {
+	if n := int(a.relayed[0].channels.len + a.relayed[1].channels.len); n > t.mostChannels {
 		return fmt.Errorf("%d channels", n)
 	}
 	if err := checkList(&t.permissions, &r.permissions); err != nil {

@@ -23,16 +23,18 @@ const (
 //
 // Times come from one monotonic clock. A time before one that was given earlier does no harm: things end later then.
 type Table struct {
-	// Immutable after NewTable.
-	worker         int
-	maxPermissions int
-	maxChannels    int
+	worker int // immutable after NewTable
 
 	// Shared with the tables of other workers, with locks of their own. A table calls one at a time and holds none.
 	ports  *Ports
 	ledger *Ledger
 
 	// Owned by the worker.
+	maxPermissions  int // SetLimits changes it
+	maxChannels     int // likewise
+	mostPermissions int // that maxPermissions ever was, for Check
+	mostChannels    int // likewise
+
 	allocations slab[Allocation]
 	permissions slab[permission]
 	channels    slab[channel]
@@ -56,8 +58,6 @@ func NewTable(c Config) *Table {
 	}
 	t := &Table{
 		worker:           c.Worker,
-		maxPermissions:   c.MaxPermissions,
-		maxChannels:      c.MaxChannels,
 		ports:            c.Ports,
 		ledger:           c.Ledger,
 		byTuple:          newTupleIndex(),
@@ -66,12 +66,7 @@ func NewTable(c Config) *Table {
 		channelByPeer:    make(map[peerKey]ref),
 		channelByNumber:  make(map[channelKey]ref),
 	}
-	if t.maxPermissions == 0 {
-		t.maxPermissions = defaultPermissions
-	}
-	if t.maxChannels == 0 {
-		t.maxChannels = defaultChannels
-	}
+	t.SetLimits(c.MaxPermissions, c.MaxChannels)
 	t.wheel.timer = t.timerOf
 	return t
 }
@@ -131,6 +126,9 @@ func (t *Table) All() func(yield func(*Allocation) bool) {
 
 // Subject is Request.Subject. It is looked up in the ledger, under a lock: for logs and lists, not for every packet.
 func (t *Table) Subject(a *Allocation) string { return t.ledger.name(a.subject) }
+
+// User is Request.User: who is charged for the allocation, "" for nobody. It is looked up as Subject is.
+func (t *Table) User(a *Allocation) string { return t.ledger.name(a.user) }
 
 // timerOf finds the timer of what the wheel knows as n.
 func (t *Table) timerOf(n node) *timer {

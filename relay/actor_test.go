@@ -347,7 +347,7 @@ func (a *actor) become(l line) {
 				a.fatalf("%v", err)
 			}
 			now := time.Now()
-			c, err := auth.NewIssuer(a.script.keyring).Issue(auth.Grant{Subject: v, Issued: now, Expires: now.Add(ttl)}, now)
+			c, err := auth.NewIssuer(a.script.keyring).Issue(auth.Grant{Subject: v, Class: l.values["class"], Issued: now, Expires: now.Add(ttl)}, now)
 			if err != nil {
 				a.fatalf("%v", err)
 			}
@@ -358,7 +358,7 @@ func (a *actor) become(l line) {
 			a.realm, a.nonce, a.challenge = b.realm, b.nonce, b.challenge
 		case "token":
 			a.becomeHolder(v, l)
-		case "ttl", "skew", "server", "mac-key":
+		case "ttl", "class", "skew", "server", "mac-key":
 		default:
 			a.fatalf("a client is no %s", k)
 		}

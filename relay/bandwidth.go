@@ -16,7 +16,12 @@ func rateOf(bitsPerSecond int64) rate {
 	return max(1, rate((8*int64(allocation.Second)<<rateBits)/bitsPerSecond))
 }
 
-// bandwidthBurst is how much an allocation may send at once: what its bandwidth
+// of is how long n bytes take.
+func (r rate) of(n int) allocation.Duration {
+	return allocation.Duration(int64(n) * int64(r) >> rateBits)
+}
+
+// bandwidthBurst is how much an allocation, or a user, may send at once: what its bandwidth
 // carries in this time. A keyframe of video passes; a second of overload does not.
 const bandwidthBurst = allocation.Second
 
@@ -33,6 +38,30 @@ func (m *meter) admits(n int, r rate, now allocation.Time) bool {
 	if paid-now >= allocation.Time(bandwidthBurst) {
 		return false
 	}
-	*m = meter(paid + allocation.Time(int64(n)*int64(r)>>rateBits))
+	*m = meter(paid + allocation.Time(r.of(n)))
 	return true
+}
+
+// meter counts n bytes of payload that go one way of an allocation, or says which bandwidth they exceed.
+func (w *worker) meter(l *link, way, n int) Drop {
+	if l.allowance != nil {
+		return w.meterUser(l, way, n)
+	}
+	if !l.meters[way].admits(n, w.bandwidth, w.now) {
+		return DropBandwidth
+	}
+	return notDropped
+}
+
+// meterUser is meter where the user's bandwidth counts too: what one of the two refuses the other is not charged for.
+func (w *worker) meterUser(l *link, way, n int) Drop {
+	user := w.lease(l.allowance)
+	if !user.room() {
+		return DropUserBandwidth
+	}
+	if !l.meters[way].admits(n, w.bandwidth, w.now) {
+		return DropBandwidth
+	}
+	user.spend(n)
+	return notDropped
 }

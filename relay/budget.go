@@ -20,14 +20,27 @@ const budgetSlots = 1 << 16
 // Each slot is a generic cell rate algorithm's theoretical arrival time: one
 // word, one compare-and-swap.
 type budget struct {
-	seed     maphash.Seed
+	*spending
 	interval allocation.Duration // between two answers at the steady rate; 0: no limit
 	burst    allocation.Duration // how far the arrival time may run ahead
-	slots    [budgetSlots]atomic.Int64
 }
 
-func newBudget(rate, burst int) *budget {
-	b := &budget{seed: maphash.MakeSeed()}
+// spending is what sources have had of their budget so far, which stays when rate and
+// burst change.
+type spending struct {
+	seed  maphash.Seed
+	slots [budgetSlots]atomic.Int64
+}
+
+func newBudget(rate, burst int) budget {
+	return budget{spending: newSpending()}.at(rate, burst)
+}
+
+func newSpending() *spending { return &spending{seed: maphash.MakeSeed()} }
+
+// at is the same budget with another rate and burst.
+func (b budget) at(rate, burst int) budget {
+	b.interval, b.burst = 0, 0
 	if rate > 0 {
 		b.interval = allocation.Second / allocation.Duration(rate)
 		b.burst = b.interval * allocation.Duration(burst)
@@ -36,7 +49,7 @@ func newBudget(rate, burst int) *budget {
 }
 
 // spend takes one answer from the budget of source, and says whether it was there.
-func (b *budget) spend(source netip.Addr, now allocation.Time) bool {
+func (b budget) spend(source netip.Addr, now allocation.Time) bool {
 	if b.interval == 0 {
 		return true
 	}
@@ -53,7 +66,7 @@ func (b *budget) spend(source netip.Addr, now allocation.Time) bool {
 	}
 }
 
-func (b *budget) slot(source netip.Addr) uint64 {
+func (s *spending) slot(source netip.Addr) uint64 {
 	var key [8]byte
 	if source.Is4() {
 		v4 := source.As4()
@@ -62,5 +75,16 @@ func (b *budget) slot(source netip.Addr) uint64 {
 		v6 := source.As16()
 		copy(key[:], v6[:8]) // a /64 is one source
 	}
-	return maphash.Bytes(b.seed, key[:]) % budgetSlots
+	return maphash.Bytes(s.seed, key[:]) % budgetSlots
+}
+
+// spent is how many slots have nothing left: as many sources, or a few more that share them.
+func (b budget) spent(now allocation.Time) (n int) {
+	limit := int64(now) + int64(b.burst) - int64(b.interval)
+	for i := range b.slots {
+		if b.interval > 0 && b.slots[i].Load() > limit {
+			n++
+		}
+	}
+	return n
 }

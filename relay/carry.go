@@ -18,7 +18,8 @@ func (c *connection) carryUp(client net.Conn, early []byte) {
 	defer c.halves.Done()
 	moved := func(n int) {
 		c.up.Add(uint64(n))
-		c.all.up.Add(uint64(n))
+		c.carried.up.Add(uint64(n))
+		c.pace(n)
 	}
 	if len(early) > 0 {
 		if _, err := c.conn.Write(early); err != nil {
@@ -37,7 +38,8 @@ func (c *connection) carryUp(client net.Conn, early []byte) {
 func (c *connection) carryDown(client net.Conn) {
 	c.carry(client, c.conn, func(n int) {
 		c.down.Add(uint64(n))
-		c.all.down.Add(uint64(n))
+		c.carried.down.Add(uint64(n))
+		c.pace(n)
 	})
 	c.halves.Done()
 	c.halves.Wait()

@@ -100,8 +100,16 @@ type Config struct {
 	// every address of this host, whatever PeersAllow says.
 	OwnPorts []netip.AddrPort
 
-	// UserAllocations is how many allocations a user may have at a time. If zero, any number.
+	// UserAllocations is how many allocations a user may have at a time. If zero, any number. Users are the subjects of
+	// credentials, not static users, bare expiries or the key ids of access tokens; likewise below.
 	UserAllocations int
+	// UserBandwidth is how many bits a second of payload a user's allocations may relay together, both ways, TCP
+	// connections included. What exceeds it by more than a second's worth is dropped, or of TCP connections delayed. If
+	// zero, any number.
+	UserBandwidth int64
+	// Classes are what credentials of a class may use in place of UserAllocations and UserBandwidth. Those of a class that
+	// is not here have these, and a line in the log says so.
+	Classes map[string]Class
 	// AllocationBandwidth is how many bits a second of payload one allocation may relay by UDP, each way. What exceeds it
 	// by more than a second's worth is dropped. If zero, any number.
 	AllocationBandwidth int64
@@ -129,6 +137,11 @@ type Config struct {
 	// Alternates are where clients are sent that get no allocation here. If empty, they are refused. See
 	// docs/decisions/alternates.md and Server.SetAlternates.
 	Alternates Alternates
+
+	// LatencySample is what part of UDP packets Stats.LatencyToPeers and LatencyToClients are measured on: one of so many
+	// relay sockets, and at listeners one of so many parts of a second. A packet that is measured costs 100 ns more. If zero,
+	// 64; negative: none.
+	LatencySample int
 
 	// Network opens the sockets. If nil, the system's.
 	Network netio.Network
@@ -159,6 +172,7 @@ func (c Config) withDefaults() Config {
 	c.UnauthenticatedBurst = cmp.Or(c.UnauthenticatedBurst, 1000)
 	c.BacklogBytes = cmp.Or(c.BacklogBytes, 1<<20)
 	c.BacklogTime = cmp.Or(c.BacklogTime, 500*time.Millisecond)
+	c.LatencySample = cmp.Or(c.LatencySample, 64)
 	if c.Network == nil {
 		c.Network = netio.System()
 	}

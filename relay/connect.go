@@ -45,8 +45,9 @@ func (w *worker) newConnection(a *allocation.Allocation, peer netip.AddrPort) *c
 	l := &w.links[a.ID().Index()]
 	c := &connection{
 		peer: peer, worker: w, allocation: a.ID(), control: a.FiveTuple().Client,
-		owner: a.Owner(), key: append([]byte{}, a.Key()...),
+		owner: a.Owner(), key: append([]byte{}, a.Key()...), over: make(chan struct{}),
 	}
+	c.allowance.Store(l.allowance)
 	if l.connections == nil {
 		l.connections = map[netip.AddrPort]*connection{}
 	}

@@ -37,6 +37,10 @@ type connection struct {
 	key        []byte         // of the allocation, likewise
 	dialling   context.CancelFunc
 	all        *connections
+	carried    *carried      // all's, of its families
+	over       chan struct{} // closed when it ends
+
+	allowance atomic.Pointer[allowance] // of the user; nil: none. Set by the worker
 
 	up, down atomic.Uint64  // bytes moved towards the peer, and towards the client
 	halves   sync.WaitGroup // both ways of a bound connection
@@ -108,6 +112,7 @@ func (c *connection) endWhile(states ...connectionState) {
 		return
 	}
 	c.state = connectionEnded
+	close(c.over)
 	delete(c.all.byID, c.id)
 	if c.timer != nil {
 		c.timer.Stop()

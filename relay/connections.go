@@ -9,12 +9,16 @@ import (
 // them. It is locked when connections begin, are bound and end; bytes are counted
 // without it.
 type connections struct {
-	up, down atomic.Uint64  // bytes of all connections, ended ones included
-	tasks    sync.WaitGroup // accepting and dialling; workers alone add to it
+	carried [2][2]carried  // by the family of the client, then of the peer
+	paced   atomic.Uint64  // how often a connection had to wait for its user's bandwidth
+	tasks   sync.WaitGroup // accepting and dialling; workers alone add to it
 
 	mu   sync.Mutex
 	byID map[uint32]*connection // guarded by mu: those that have not ended
 }
+
+// carried is bytes of connections, ended ones included.
+type carried struct{ up, down atomic.Uint64 }
 
 func newConnections() *connections { return &connections{byID: map[uint32]*connection{}} }
 
@@ -25,14 +29,17 @@ func (s *connections) count() int {
 	return len(s.byID)
 }
 
-// stats adds what connections carry, which has no packets.
-func (s *connections) stats(st *Stats) {
-	up, down := s.up.Load(), s.down.Load()
-	st.FromClients.Bytes += up
-	st.ToPeers.Bytes += up
-	st.FromPeers.Bytes += down
-	st.ToClients.Bytes += down
-	st.PeerConnections = s.count()
+// addTo adds what connections carry, which has no packets.
+func (s *connections) addTo(counts *[numCounters]uint64) {
+	for client := range s.carried {
+		for peer := range s.carried[client] {
+			up, down := s.carried[client][peer].up.Load(), s.carried[client][peer].down.Load()
+			counts[counterFromClients+2*client+1] += up
+			counts[counterToPeers+2*peer+1] += up
+			counts[counterFromPeers+2*peer+1] += down
+			counts[counterToClients+2*client+1] += down
+		}
+	}
 }
 
 // add gives c an identifier that no other connection has.
@@ -40,6 +47,7 @@ func (s *connections) add(c *connection, random func() uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.all = s
+	c.carried = &s.carried[family(c.control.Addr().Is6())][family(c.peer.Addr().Is6())]
 	for c.id = random(); s.byID[c.id] != nil; {
 		c.id = random()
 	}

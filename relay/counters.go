@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"net/netip"
 	"sync/atomic"
 
 	"turnout/internal/netio"
@@ -14,6 +15,8 @@ type counters struct {
 	rare  bool // something besides traffic changed: look at every counter
 
 	published [numCounters]atomic.Uint64
+
+	distributions [numDistributions]distribution
 }
 
 func (c *counters) drop(d Drop) {
@@ -35,6 +38,15 @@ func (c *counters) add(i int, n uint64) {
 func (c *counters) traffic(i, n int) {
 	c.local[i]++
 	c.local[i+1] += uint64(n)
+}
+
+// trafficCounter is the pair of counters for one family of the addresses that packets come from or go to, in a block of
+// two that begins at first.
+func trafficCounter(first int, a netip.Addr) int {
+	if a.Is4() {
+		return first
+	}
+	return first + 2
 }
 
 // untraffic takes back what traffic added in this round, since it was not sent.
@@ -59,6 +71,11 @@ func (c *counters) publish(io netio.Counts) {
 	for i := first; i < numCounters; i++ {
 		if v := c.local[i]; v != c.published[i].Load() {
 			c.published[i].Store(v)
+		}
+	}
+	for i := range c.distributions {
+		if d := &c.distributions[i]; d.dirty {
+			d.publish()
 		}
 	}
 }

@@ -28,7 +28,7 @@ func TestDiscoveryConfiguration(t *testing.T) {
 		{"a listener on every address", "0.0.0.0:0", "127.0.0.2:1", "no single address"},
 	} {
 		_, err := New(Config{
-			Realm: "bench", Network: netio.NewMemory(), Verifier: newBench(t).verifier,
+			Realm: "bench", Network: netio.NewMemory(), Verifier: newBench(t).w.verifier,
 			Listeners:      []Listener{{allocation.TCP, netip.MustParseAddrPort("127.0.0.2:0")}, {allocation.UDP, netip.MustParseAddrPort(tt.listener)}},
 			RelayAddresses: relayAddresses("127.0.0.1"),
 			Discovery:      []DiscoveryAddress{{Bind: netip.MustParseAddrPort(tt.alternate)}},
@@ -38,7 +38,7 @@ func TestDiscoveryConfiguration(t *testing.T) {
 		}
 	}
 	_, err := New(Config{
-		Realm: "bench", Network: netio.NewMemory(), Verifier: newBench(t).verifier,
+		Realm: "bench", Network: netio.NewMemory(), Verifier: newBench(t).w.verifier,
 		Listeners:      []Listener{{allocation.UDP, netip.MustParseAddrPort("127.0.0.1:3478")}},
 		RelayAddresses: relayAddresses("127.0.0.1"),
 		Discovery:      []DiscoveryAddress{{Bind: netip.MustParseAddrPort("127.0.0.2:3478")}},
@@ -47,7 +47,7 @@ func TestDiscoveryConfiguration(t *testing.T) {
 		t.Errorf("the same port: %v", err)
 	}
 	_, err = New(Config{
-		Realm: "bench", Network: netio.NewMemory(), Verifier: newBench(t).verifier,
+		Realm: "bench", Network: netio.NewMemory(), Verifier: newBench(t).w.verifier,
 		Listeners:      []Listener{{allocation.UDP, netip.MustParseAddrPort("127.0.0.1:3478")}},
 		RelayAddresses: relayAddresses("127.0.0.1"),
 		Discovery:      []DiscoveryAddress{{Bind: netip.MustParseAddrPort("127.0.0.2:3479")}, {Bind: netip.MustParseAddrPort("127.0.0.3:3480")}},

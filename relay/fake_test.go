@@ -90,6 +90,9 @@ type bench struct {
 	w      *worker
 	poller *fakePoller
 	nonces map[netip.AddrPort][]byte
+
+	username string // who asks
+	key      []byte
 }
 
 var (
@@ -124,7 +127,7 @@ func newBench(t testing.TB, changes ...func(*Config)) *bench {
 	}
 	go s.runLog()
 	t.Cleanup(func() { close(s.ended) })
-	return &bench{Server: s, w: s.workers[0], poller: poller, nonces: map[netip.AddrPort][]byte{}}
+	return &bench{Server: s, w: s.workers[0], poller: poller, nonces: map[netip.AddrPort][]byte{}, username: "alice", key: benchKey}
 }
 
 // deliver has the worker serve one round with the packet ready on a socket.
@@ -159,15 +162,41 @@ func (b *bench) request(t testing.TB, client netip.AddrPort, m stun.Method, add 
 	return r
 }
 
-// signed is a request with alice's credentials.
+// signed is a request with the credentials of alice, or whom become has named.
 func (b *bench) signed(client netip.AddrPort, m stun.Method, add func(*stun.Builder)) []byte {
 	return message(m, func(rs *stun.Builder) {
 		add(rs)
-		rs.AddString(stun.AttrUsername, "alice")
+		rs.AddString(stun.AttrUsername, b.username)
 		rs.AddString(stun.AttrRealm, "bench")
 		rs.Add(stun.AttrNonce, b.nonces[client])
-		rs.AddIntegrity(benchKey, stun.IntegritySHA1)
+		rs.AddIntegrity(b.key, stun.IntegritySHA1)
 	})
+}
+
+// derivedUsers has a bench admit derived credentials.
+func derivedUsers(c *Config) {
+	keyring, err := auth.NewKeyring(auth.Key{ID: "k1", Secret: []byte(testSecret)})
+	if err == nil {
+		c.Verifier, err = auth.NewVerifier(auth.VerifierConfig{Realm: "bench", Keyring: keyring})
+	}
+	if err != nil {
+		panic(err)
+	}
+}
+
+// become has requests be those of a subject, whose credential is derived.
+func (b *bench) become(t testing.TB, subject string) {
+	t.Helper()
+	keyring, err := auth.NewKeyring(auth.Key{ID: "k1", Secret: []byte(testSecret)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	c, err := auth.NewIssuer(keyring).Issue(auth.Grant{Subject: subject, Issued: now, Expires: now.Add(time.Hour)}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.username, b.key = c.Username, auth.DeriveKey(nil, auth.MD5, c.Username, "bench", c.Password)
 }
 
 func message(m stun.Method, add func(*stun.Builder)) []byte {

@@ -12,7 +12,7 @@ import (
 // host would not send it back. The receiver sees the sender's external address.
 func (w *worker) hairpin(a *allocation.Allocation, ipv6 bool, peer *netip.AddrPort, payload []byte, tos uint8) (d Drop, done bool) {
 	if target := w.table.LookupRelayed(*peer); target != nil {
-		w.counters.traffic(counterToPeers, len(payload))
+		w.counters.traffic(trafficCounter(counterToPeers, peer.Addr()), len(payload))
 		return w.fromPeer(target, a.Relayed(ipv6), payload, tos), true
 	}
 	if bound, ok := w.ports.Bound(*peer); ok {

@@ -41,12 +41,13 @@ func handleAllocate(rq *request, rs *stun.Builder) error {
 
 // allocationRequest reads and checks the attributes of an Allocate.
 func allocationRequest(rq *request) (allocation.Request, error) {
+	class, _ := rq.quotas.Load().of(rq.verified.Class)
 	r := allocation.Request{
 		Transaction: rq.msg.TransactionID(),
 		Owner:       rq.owner,
 		Key:         rq.verified.Key,
 		Subject:     string(rq.verified.Subject),
-		MaxPerUser:  rq.userAllocations,
+		MaxPerUser:  class.Allocations,
 		Prefer:      rq.from.tuple.Server.Addr(),
 	}
 	if rq.verified.Charged {

@@ -44,7 +44,7 @@ type parcel struct {
 
 // owner is the worker whose ticket a Refresh carries, nil if it is not for another one to answer.
 func (w *worker) owner(m stun.Message, from *origin) *worker {
-	if w.tickets == nil || m.Method() != stun.MethodRefresh {
+	if m.Method() != stun.MethodRefresh {
 		return nil
 	}
 	value, ok := m.Attribute(stun.AttrMobilityTicket)
@@ -208,6 +208,7 @@ func (w *worker) takeIn(p *parcel) (*allocation.Allocation, error) {
 	l := &w.links[id.Index()]
 	*l = p.link
 	l.id = id
+	w.view(l.allowance)
 	w.tickets.adopt(a, p.mobile)
 	for i, s := range l.relays {
 		if s == nil {
@@ -238,6 +239,7 @@ func (w *worker) closeParcel(p *parcel) {
 		}
 	}
 	w.forgetOld(&p.link)
+	w.leave(&p.link)
 	p.allocation.Discard()
 }
 

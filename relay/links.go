@@ -59,6 +59,7 @@ func (w *worker) adopt(a *allocation.Allocation, ipv6 bool, s netio.Socket) erro
 		return fmt.Errorf("watch relay socket: %w", err)
 	}
 	w.linkOf(id).relays[family(ipv6)] = s
+	w.sampleRelay(id, s)
 	return nil
 }
 
@@ -69,6 +70,8 @@ func (w *worker) established(a *allocation.Allocation, from *origin) {
 	l.origin = *from
 	l.started = w.wall.Unix()
 	l.issued = issuedAt(w.request.verified.Issued)
+	l.class = string(w.request.verified.Class)
+	w.join(a, l)
 	w.counters.add(transportCounter(counterCreated, from.tuple.Transport), 1)
 	if from.stream != nil {
 		from.stream.allocated.Store(true)
@@ -105,6 +108,7 @@ func (w *worker) unlink(a *allocation.Allocation, why EndReason) {
 	w.endConnections(a)
 	if why != EndNotOpened {
 		w.counters.add(transportCounter(counterEnded, a.FiveTuple().Transport), 1)
+		w.observeEnd(a)
 		w.logEnd(a, why)
 	}
 	w.closeRelay(a, false)
@@ -112,8 +116,16 @@ func (w *worker) unlink(a *allocation.Allocation, why EndReason) {
 	if i := a.ID().Index(); i < len(w.links) && w.links[i].id == a.ID() {
 		w.forgetOld(&w.links[i])
 		w.links[i].forgetNext()
+		w.leave(&w.links[i])
 		w.links[i] = link{}
 	}
+}
+
+// observeEnd counts how long an allocation lived and what it relayed.
+func (w *worker) observeEnd(a *allocation.Allocation) {
+	w.counters.observe(distributionDuration, uint64(max(0, w.now-a.Created())))
+	t := a.Traffic()
+	w.counters.observe(distributionBytes, t.BytesIn+t.BytesOut)
 }
 
 // closeRelay closes the relay socket of one family, at the end of the round.

@@ -14,12 +14,10 @@ func (r *request) readTicket() {
 	}
 	here := r.allocation
 	r.moves, r.allocation = true, nil
-	if r.tickets == nil {
-		r.refused = errMobilityForbidden
-		return
-	}
 	r.ticket = r.tickets.open(value)
 	switch {
+	case r.ticket == 0 && !r.mobility:
+		r.refused = errMobilityForbidden
 	case r.ticket == 0:
 		r.refused = errBadRequest
 	case here == nil:
@@ -75,7 +73,7 @@ func checkMobility(rq *request, tcp bool) error {
 		return nil
 	case len(value) != 0:
 		return errBadRequest
-	case rq.tickets == nil || tcp:
+	case !rq.mobility || tcp:
 		return errMobilityForbidden
 	}
 	return nil

@@ -22,17 +22,19 @@ type origin struct {
 // A link joins an allocation to its sockets: the client's origin and a relay
 // socket per address family. The worker keeps one per slot of its table.
 type link struct {
-	id      allocation.ID // events for an older generation are stale
-	live    bool
-	origin  origin
-	relays  [2]netio.Socket // by family index
-	next    *origin         // where the client is moving to; nil: it is not
-	home    *worker         // gets origin's datagrams and forwards them; nil: this one
-	peers   [2]net.Listener // of a TCP allocation, in their place
-	icmp    allocation.Time // arrival time of the ICMP rate limit
-	meters  [2]meter        // of the allocation's bandwidth, from and to the client
-	started int64           // unix seconds, for the line logged at the end
-	issued  int64           // when the credential was, unix milliseconds; 0: not known
+	id        allocation.ID // events for an older generation are stale
+	live      bool
+	origin    origin
+	relays    [2]netio.Socket // by family index
+	next      *origin         // where the client is moving to; nil: it is not
+	home      *worker         // gets origin's datagrams and forwards them; nil: this one
+	peers     [2]net.Listener // of a TCP allocation, in their place
+	icmp      allocation.Time // arrival time of the ICMP rate limit
+	meters    [2]meter        // of the allocation's bandwidth, from and to the client
+	started   int64           // unix seconds, for the line logged at the end
+	class     string          // of the credential, for reload
+	allowance *allowance      // of the user; nil where nothing of a user's is counted
+	issued    int64           // when the credential was, unix milliseconds; 0: not known
 
 	connections map[netip.AddrPort]*connection // of a TCP allocation, by peer; some may have ended just now
 }

@@ -43,10 +43,10 @@ func (w *worker) fromPeer(a *allocation.Allocation, from netip.AddrPort, payload
 	if restricted && !w.policy.AllowedUDP(from, &w.verdict) {
 		return DropPeerSource
 	}
-	if !w.links[a.ID().Index()].meters[toClient].admits(len(payload), w.bandwidth, w.now) {
-		return DropBandwidth
+	if d := w.meter(&w.links[a.ID().Index()], toClient, len(payload)); d != notDropped {
+		return d
 	}
-	w.counters.traffic(counterFromPeers, len(payload))
+	w.counters.traffic(trafficCounter(counterFromPeers, from.Addr()), len(payload))
 	t := a.Traffic()
 	t.PacketsOut++
 	t.BytesOut += uint64(len(payload))
@@ -110,10 +110,11 @@ func (w *worker) toPeer(a *allocation.Allocation, peer netip.AddrPort, payload [
 	if (own || peer.Port() == 0) && !w.policy.AllowedUDP(peer, &w.verdict) {
 		return DropPeerDenied
 	}
-	if !w.links[a.ID().Index()].meters[fromClient].admits(len(payload), w.bandwidth, w.now) {
-		return DropBandwidth
+	l := &w.links[a.ID().Index()]
+	if d := w.meter(l, fromClient, len(payload)); d != notDropped {
+		return d
 	}
-	w.counters.traffic(counterFromClients, len(payload))
+	w.counters.traffic(trafficCounter(counterFromClients, l.origin.tuple.Client.Addr()), len(payload))
 	t := a.Traffic()
 	t.PacketsIn++
 	t.BytesIn += uint64(len(payload))
@@ -122,12 +123,16 @@ func (w *worker) toPeer(a *allocation.Allocation, peer netip.AddrPort, payload [
 			return d
 		}
 	}
-	w.counters.traffic(counterToPeers, len(payload))
+	counter := trafficCounter(counterToPeers, peer.Addr())
+	w.counters.traffic(counter, len(payload))
 	w.outs = append(w.outs, netio.Out{
-		Socket: w.links[a.ID().Index()].relays[family(ipv6)], Dst: peer,
+		Socket: l.relays[family(ipv6)], Dst: peer,
 		TOS: tos, DF: df, Payload: payload,
 	})
-	w.sent = append(w.sent, delivery{counterToPeers, len(payload)})
+	w.sent = append(w.sent, delivery{counter, len(payload)})
+	if w.received != 0 {
+		w.sampleLatency(distributionLatencyToPeer)
+	}
 	return notDropped
 }
 
@@ -136,7 +141,7 @@ func (w *worker) toOrigin(to *origin, header, payload []byte, padding int, tos u
 	if to.stream != nil {
 		d := to.stream.queue(w, header, payload, padding)
 		if d == notDropped && counter != 0 {
-			w.counters.traffic(counter, len(payload))
+			w.counters.traffic(trafficCounter(counter, to.tuple.Client.Addr()), len(payload))
 		}
 		return d
 	}
@@ -144,7 +149,11 @@ func (w *worker) toOrigin(to *origin, header, payload []byte, padding int, tos u
 		return DropTooLarge
 	}
 	if counter != 0 {
+		counter = trafficCounter(counter, to.tuple.Client.Addr())
 		w.counters.traffic(counter, len(payload))
+		if w.received != 0 {
+			w.sampleLatency(distributionLatencyToClient)
+		}
 	}
 	w.outs = append(w.outs, netio.Out{
 		Socket: to.socket, Local: to.local, Dst: to.tuple.Client, TOS: tos,

@@ -78,7 +78,8 @@ type policy struct {
 	tcpPorts    []PortRange // peers' ports that may be connected to
 }
 
-func newPolicy(c Config, live liveRelays) *policy {
+// newPolicy makes the policy of a configuration; listening is where clients are heard at, ports filled in.
+func newPolicy(c Config, listening []netip.AddrPort, live liveRelays) *policy {
 	p := &policy{
 		allow: c.PeersAllow, deny: c.PeersDeny,
 		own: map[netip.Addr]bool{}, ownPorts: map[uint16]bool{}, relays: map[netip.Addr]bool{},
@@ -87,9 +88,9 @@ func newPolicy(c Config, live liveRelays) *policy {
 	for _, a := range c.HostAddresses {
 		p.own[a.WithZone("")] = true
 	}
-	for _, l := range c.Listeners {
-		p.own[l.Addr.Addr()] = true
-		p.ownPorts[l.Addr.Port()] = true
+	for _, l := range listening {
+		p.own[l.Addr()] = true
+		p.ownPorts[l.Port()] = true
 	}
 	for _, a := range c.OwnPorts {
 		p.ownPorts[a.Port()] = true

@@ -27,12 +27,11 @@ func testPolicy(allow, deny []string) *policy {
 	return newPolicy(Config{
 		PeersAllow: prefixes(allow...), PeersDeny: prefixes(deny...),
 		HostAddresses: addrs("93.184.216.5", "2600::5", "192.168.7.5", "127.0.0.1", "::1"),
-		Listeners:     []Listener{{Transport: allocation.UDP, Addr: netip.MustParseAddrPort("0.0.0.0:3478")}},
 		OwnPorts:      []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:9478")},
 		RelayAddresses: []allocation.RelayAddress{
 			{Bind: netip.MustParseAddr("192.168.7.5"), External: netip.MustParseAddr("93.184.216.5")},
 		},
-	}, liveSet{netip.MustParseAddrPort("93.184.216.5:50000"): true})
+	}, []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:3478")}, liveSet{netip.MustParseAddrPort("93.184.216.5:50000"): true})
 }
 
 func TestPolicyByDefault(t *testing.T) {

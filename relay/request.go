@@ -140,8 +140,10 @@ func (r *request) check(h *method) error {
 			return errUnknownAttribute
 		}
 		err := r.authenticate()
-		r.counters.authentication(r.outcome(err))
+		outcome := r.outcome(err)
+		r.counters.authentication(outcome)
 		if err != nil {
+			r.noteFailure(outcome)
 			return err
 		}
 		// RFC 8656 §5: a 5-tuple's requests come from the user that allocated.

@@ -12,7 +12,7 @@ import (
 // ones of such credentials before this is called. It returns when every worker has
 // done so; call it after Serve was.
 func (s *Server) EndSubject(subject string, before time.Time) int {
-	return s.endWhere(func(w *worker, end func(*allocation.Allocation)) {
+	return s.endWhere(EndRevoked, func(w *worker, end func(*allocation.Allocation)) {
 		for a := range w.table.OfSubject(subject) {
 			if w.links[a.ID().Index()].issuedUpTo(before) {
 				end(a)
@@ -25,7 +25,7 @@ func (s *Server) EndSubject(subject string, before time.Time) int {
 // is otherwise like [Server.EndSubject].
 func (s *Server) EndUsername(username string) int {
 	owner := ownerByName([]byte(username))
-	return s.endWhere(func(w *worker, end func(*allocation.Allocation)) {
+	return s.endWhere(EndRevoked, func(w *worker, end func(*allocation.Allocation)) {
 		for a := range w.table.All() {
 			if a.Owner() == owner {
 				end(a)
@@ -35,14 +35,14 @@ func (s *Server) EndUsername(username string) int {
 }
 
 // endWhere has every worker end what find tells of.
-func (s *Server) endWhere(find func(w *worker, end func(*allocation.Allocation))) int {
+func (s *Server) endWhere(why EndReason, find func(w *worker, end func(*allocation.Allocation))) int {
 	counts := make(chan int, len(s.workers))
 	asked := 0
 	for _, w := range s.workers {
 		posted := w.inbox.put(post{do: func(w *worker) {
 			n := 0
 			find(w, func(a *allocation.Allocation) {
-				w.end(a, EndRevoked)
+				w.end(a, why)
 				n++
 			})
 			counts <- n

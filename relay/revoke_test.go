@@ -140,7 +140,7 @@ func TestRevokedOnItsWay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.verifier = verifier
+		s.current.Load().verifier = verifier
 		owner, back := s.workers[0], s.workers[1]
 		a, v := moving(t, owner, back)
 		owner.handOver(a, v)

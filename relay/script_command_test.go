@@ -18,7 +18,7 @@ var commands = map[string]func(*script, line){
 	"advance": (*script).advance, "drain": func(s *script, _ line) { s.server.Drain() },
 	"drops": (*script).checkDrops, "metric": (*script).checkMetric,
 	"icmp": (*script).injectICMP, "place": (*script).place,
-	"logged": (*script).checkLog, "refuse": (*script).refuse, "apart": (*script).checkApart, "silence": (*script).silence, "scattered": (*script).checkScattered,
+	"logged": (*script).checkLog, "unlogged": (*script).checkNoLog, "refuse": (*script).refuse, "apart": (*script).checkApart, "silence": (*script).silence, "scattered": (*script).checkScattered,
 }
 
 // advance lets virtual time pass: "advance 300s".
@@ -68,6 +68,21 @@ func (s *script) refuse(l line) {
 // relayed=$r"; of a time only the beginning is compared.
 func (s *script) checkLog(l line) {
 	s.t.Helper()
+	if !s.logHas(l) {
+		s.fatalf("the log has no such line:\n%s", s.log.String())
+	}
+}
+
+// checkNoLog says that no line of the log has all of: "unlogged client=8.8.4.1:9000".
+func (s *script) checkNoLog(l line) {
+	s.t.Helper()
+	if s.logHas(l) {
+		s.fatalf("the log has such a line:\n%s", s.log.String())
+	}
+}
+
+func (s *script) logHas(l line) bool {
+	s.t.Helper()
 	synctest.Wait()
 	for _, text := range strings.Split(s.log.String(), "\n") {
 		missing := false
@@ -76,10 +91,10 @@ func (s *script) checkLog(l line) {
 			missing = missing || !strings.Contains(text, k+"="+v) && !strings.Contains(text, k+`="`+v+`"`)
 		}
 		if !missing {
-			return
+			return true
 		}
 	}
-	s.fatalf("the log has no such line:\n%s", s.log.String())
+	return false
 }
 
 // checkApart says that two clients' allocations are of different workers.

@@ -3,6 +3,7 @@ package relay
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -125,6 +126,16 @@ func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string)
 		c.TotalLifetime = duration()
 	case "user-allocations":
 		c.UserAllocations = number()
+	case "user-bandwidth":
+		c.UserBandwidth = int64(number())
+	case "class": // name:allocations:bandwidth
+		part := strings.Split(value, ":")
+		allocations, aerr := strconv.Atoi(part[1])
+		bandwidth, berr := strconv.Atoi(part[2])
+		if err := errors.Join(aerr, berr); err != nil {
+			s.fatalf("%s: %v", key, err)
+		}
+		c.Classes = map[string]Class{part[0]: {allocations, int64(bandwidth)}}
 	case "bandwidth":
 		c.AllocationBandwidth = int64(number())
 	case "total-allocations":
@@ -241,6 +252,11 @@ func (s *script) stop() {
 	synctest.Wait()
 	if took := time.Since(began); took > 0 {
 		s.t.Errorf("%s: the server took %v to end", s.where, took)
+	}
+	for name, a := range s.server.allowances.byName {
+		if a.allocations != 0 {
+			s.t.Errorf("%s: %d allocations are counted as %s's at the end", s.where, a.allocations, name)
+		}
 	}
 	if open := s.network.Open(); len(open) > 0 {
 		s.t.Errorf("%s: still open at the end: %v", s.where, open)

@@ -12,15 +12,13 @@ import (
 	"time"
 
 	"turnout/allocation"
-	"turnout/auth"
 	"turnout/internal/netio"
-	"turnout/stun"
 )
 
 // A Server is a running relay: its workers, its listeners and what they share.
 type Server struct {
 	// immutable after New
-	settings
+	*shared
 	network   netio.Network
 	workers   []*worker
 	start     time.Time     // zero of the workers' clock
@@ -29,14 +27,20 @@ type Server struct {
 	streams   []streamListener
 	ended     chan endedAllocation
 
-	serving  atomic.Bool
-	next     atomic.Uint64 // the worker that takes the next stream
-	open     atomic.Int64  // client connections
-	failed   chan error    // a worker that cannot go on
-	shutdown chan struct{} // closed when Shutdown begins
-	closed   chan struct{} // closed when everything has ended
-	once     sync.Once
-	grace    context.Context // of Shutdown; set before shutdown is closed
+	reloading sync.Mutex // one Reload at a time
+	config    Config     // in use, with its defaults; guarded by reloading
+
+	current atomic.Pointer[settings] // that every worker goes by, or soon will
+
+	serving      atomic.Bool
+	next         atomic.Uint64 // the worker that takes the next stream
+	open         atomic.Int64  // client connections
+	budgetsSpent atomic.Int64  // as a survey found it
+	failed       chan error    // a worker that cannot go on
+	shutdown     chan struct{} // closed when Shutdown begins
+	closed       chan struct{} // closed when everything has ended
+	once         sync.Once
+	grace        context.Context // of Shutdown; set before shutdown is closed
 
 	mu    sync.Mutex
 	conns map[*stream]struct{} // guarded by mu
@@ -58,89 +62,21 @@ func New(c Config) (*Server, error) {
 		closed:   make(chan struct{}),
 		conns:    map[*stream]struct{}{},
 	}
-	if err := s.configure(c); err != nil {
+	var err error
+	if s.shared, err = newShared(c); err != nil {
 		return nil, err
 	}
+	// Its policy follows, since ports may be chosen only now, and are closed to peers.
+	first := s.settingsOf(c)
+	s.current.Store(first)
 	if err := s.listen(c); err != nil {
 		s.abandon()
 		return nil, err
 	}
-	// Listening ports may have been chosen just now, and are closed to peers.
-	c.Listeners = s.listeners
-	for _, u := range s.udp {
-		c.Listeners = append(c.Listeners, Listener{allocation.UDP, u.addr})
-	}
-	s.policy = newPolicy(c, s.ports)
+	first.policy = newPolicy(c, s.listening(), s.ports)
+	s.config = c
 	return s, nil
 }
-
-// configure sets what the workers share.
-func (s *Server) configure(c Config) error {
-	ports, err := allocation.NewPorts(c.RelayAddresses, c.PortMin, c.PortMax)
-	if err != nil {
-		return err
-	}
-	s.realm, s.serverName = c.Realm, c.Verifier.ServerName()
-	if !c.NoSoftware {
-		s.software = c.Software
-	}
-	s.defaultLifetime = allocation.Duration(c.DefaultLifetime)
-	s.maxLifetime = allocation.Duration(c.MaxLifetime)
-	s.totalLifetime = allocation.Duration(c.TotalLifetime)
-	s.lastChannel = lastChannel
-	if c.LegacyChannels {
-		s.lastChannel = lastChannelOfRFC5766
-	}
-	s.known = knownAttributes
-	if !c.Network.DontFragment() {
-		s.known = knownWithoutDontFragment
-	}
-	if s.serverName != "" {
-		s.known |= stun.NewAttributeSet(stun.AttrAccessToken)
-	}
-	s.expiry = c.Expiry
-	s.userAllocations = c.UserAllocations
-	s.bandwidth = rateOf(c.AllocationBandwidth)
-	s.backlogBytes, s.backlogTime = c.BacklogBytes, c.BacklogTime
-	s.verifier = c.Verifier
-	s.ports = ports
-	s.ledger = allocation.NewLedger(c.TotalAllocations)
-	s.budget = newBudget(c.UnauthenticatedRate, c.UnauthenticatedBurst)
-	s.log = c.Logger
-	if c.Mobility {
-		var key [32]byte
-		_, _ = rand.Read(key[:]) // never fails
-		s.sealer = auth.NewTickets(key)
-	}
-	s.SetAlternates(c.Alternates)
-	if !c.NoTCP {
-		ports.ServeTCP()
-		s.connections, s.maxConnections = newConnections(), c.MaxConnections
-		s.known |= stun.NewAttributeSet(stun.AttrConnectionID)
-	}
-	for _, r := range c.RelayAddresses {
-		if r.External.IsValid() && r.External != r.Bind {
-			s.nat = append(s.nat, r)
-		}
-	}
-	var key [32]byte
-	_, _ = rand.Read(key[:]) // never fails
-	s.nonces = auth.NewNonces(key, c.NonceLifetime, c.Verifier.Anonymity())
-	return nil
-}
-
-// knownAttributes are the comprehension-required attributes that this server
-// understands; DONT-FRAGMENT only where the system can do it (RFC 8656 §7.2).
-var (
-	knownWithoutDontFragment = stun.NewAttributeSet(
-		stun.AttrMappedAddress, stun.AttrUsername, stun.AttrMessageIntegrity, stun.AttrErrorCode,
-		stun.AttrUnknownAttributes, stun.AttrChannelNumber, stun.AttrLifetime, stun.AttrXORPeerAddress,
-		stun.AttrData, stun.AttrRealm, stun.AttrNonce, stun.AttrXORRelayedAddress,
-		stun.AttrRequestedAddressFamily, stun.AttrEvenPort, stun.AttrRequestedTransport,
-		stun.AttrMessageIntegritySHA256, stun.AttrPasswordAlgorithm, stun.AttrUserhash,
-		stun.AttrXORMappedAddress, stun.AttrReservationToken)
-	knownAttributes = knownWithoutDontFragment | stun.NewAttributeSet(stun.AttrDontFragment)
-)
 
 // listen makes the workers and opens the listeners.
 func (s *Server) listen(c Config) error {
@@ -172,9 +108,22 @@ func (s *Server) listen(c Config) error {
 		return err
 	}
 	for _, u := range s.udp {
-		s.vantages = append(s.vantages, u.vantage)
+		first := s.current.Load()
+		first.vantages = append(first.vantages, u.vantage)
 	}
 	return nil
+}
+
+// listening is everywhere that clients are heard at, NAT discovery included, ports filled in.
+func (s *Server) listening() []netip.AddrPort {
+	var all []netip.AddrPort
+	for _, l := range s.listeners {
+		all = append(all, l.Addr)
+	}
+	for _, u := range s.udp {
+		all = append(all, u.addr)
+	}
+	return all
 }
 
 func (s *Server) newWorker(i int, c Config, start time.Time) (*worker, error) {
@@ -190,11 +139,9 @@ func (s *Server) newWorker(i int, c Config, start time.Time) (*worker, error) {
 		random: mathrand.NewChaCha8(seed),
 	}
 	w.inbox.wake = poller.Wake
-	w.settings = &s.settings
+	w.settings = s.current.Load()
 	w.sockets = w
-	if s.sealer != nil {
-		w.tickets = &tickets{sealer: s.sealer}
-	}
+	w.tickets = &tickets{sealer: s.sealer}
 	w.onEnded = w.expired
 	w.noteShortcuts()
 	w.counters.publish(netio.Counts{})
@@ -237,8 +184,9 @@ func (s *Server) Addrs() []Listener { return s.listeners }
 // streams and garbage collection have a processor beside the workers' threads.
 func (s *Server) Serve(ctx context.Context) error {
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), len(s.workers)+2))
-	logged := make(chan struct{})
-	go func() { defer close(logged); s.runLog() }()
+	var logs sync.WaitGroup
+	logs.Go(s.runLog)
+	logs.Go(s.runFailures)
 	for _, l := range s.streams {
 		s.tasks.Go(func() { s.runAccept(l) })
 	}
@@ -268,13 +216,11 @@ func (s *Server) Serve(ctx context.Context) error {
 		s.connections.tasks.Wait()
 	}
 	close(s.ended)
-	<-logged
+	close(s.failures)
+	logs.Wait()
 	close(s.closed)
 	return failure
 }
-
-// Drain refuses new allocations from now on; live ones go on.
-func (s *Server) Drain() { s.draining.Store(true) }
 
 // Shutdown drains, waits until the last allocation has ended or ctx is done, then
 // ends what is left. It returns when Serve has closed everything; the error is
@@ -315,24 +261,30 @@ func (s *Server) abandon() {
 // Ready says whether the server takes new allocations.
 func (s *Server) Ready() bool { return s.serving.Load() && !s.draining.Load() }
 
+// now is the workers' time.
+func (s *Server) now() allocation.Time { return allocation.Time(time.Since(s.start)) }
+
 // Stats sums the workers' counters; cheap enough for every scrape.
 func (s *Server) Stats() Stats {
 	// Idle workers do not look: reservations that have run out are no ports in use.
-	s.ports.Expire(allocation.Time(time.Since(s.start)))
+	s.ports.Expire(s.now())
 	st := Stats{
 		Allocations: s.ledger.Total(),
 		PortsInUse:  s.ports.InUse(), Ports: s.ports.Size(),
 		TCPPortsInUse: s.ports.InUseTCP(), TCPPorts: s.ports.SizeTCP(),
-		Streams: int(s.open.Load()), Draining: s.draining.Load(),
+		Streams: int(s.open.Load()), Draining: s.draining.Load(), Workers: len(s.workers),
+		BudgetsSpent: int(s.budgetsSpent.Load()),
 	}
 	for _, w := range s.workers {
 		for i := range st.counts {
 			st.counts[i] += w.counters.published[i].Load()
 		}
 	}
-	st.fill(len(s.workers))
 	if s.connections != nil {
-		s.connections.stats(&st)
+		s.connections.addTo(&st.counts)
+		st.PeerConnections = s.connections.count()
 	}
+	st.fill(len(s.workers))
+	s.fillDistributions(&st)
 	return st
 }

@@ -11,9 +11,11 @@ import (
 	"turnout/stun"
 )
 
-// settings are what all workers share: immutable after New, or safe for
-// concurrent use by itself.
+// settings are what every worker goes by. A value never changes: Server.Reload makes
+// another one, and posts it to the workers.
 type settings struct {
+	*shared
+
 	realm           string
 	serverName      string // THIRD-PARTY-AUTHORIZATION; empty: no access tokens
 	software        string // of answers; "" for none
@@ -23,29 +25,42 @@ type settings struct {
 	lastChannel     stun.ChannelNumber
 	known           stun.AttributeSet // comprehension-required attributes understood here
 	expiry          Expiry
-	userAllocations int
 	bandwidth       rate // of an allocation, each way
 	backlogBytes    int
 	backlogTime     time.Duration
+	latencySample   int // one of so many is measured; 0: none
 
-	verifier *auth.Verifier
-	nonces   *auth.Nonces
-	sealer   *auth.Tickets // nil without mobility
-	policy   *policy
-	ports    *allocation.Ports
-	ledger   *allocation.Ledger
-	budget   *budget
-	vantages []*vantage // by listener, nil without NAT discovery
-
-	connections    *connections // of TCP allocations; nil where there are none
+	verifier       *auth.Verifier
+	nonces         *auth.Nonces
+	mobility       bool // whether allocations become mobile; those that are stay it
+	policy         *policy
+	budget         budget
+	maxPermissions int
+	maxChannels    int
 	maxConnections int
+	vantages       []*vantage // by listener, nil without NAT discovery
+}
 
-	nat        []allocation.RelayAddress // those with an external address of their own
-	log        *slog.Logger
-	alternates atomic.Pointer[Alternates] // where clients are sent that get no allocation here
-	draining   atomic.Bool                // no new allocations
-	unlogged   atomic.Uint64              // lines the log could not take
-	refused    [2]atomic.Bool             // GSO, GRO: the log has told that the kernel refused it
+// shared is what all workers share and no reload replaces: immutable after New, or
+// safe for concurrent use by itself.
+type shared struct {
+	nonceKey    [32]byte
+	sealer      *auth.Tickets // of MOBILITY-TICKET
+	spending    *spending     // of the budget of unauthenticated answers
+	ports       *allocation.Ports
+	ledger      *allocation.Ledger
+	quotas      atomic.Pointer[quotas] // of users; replaced as one
+	allowances  *allowances
+	connections *connections // of TCP allocations; nil where there are none
+
+	nat              []allocation.RelayAddress // those with an external address of their own
+	log              *slog.Logger
+	alternates       atomic.Pointer[Alternates] // where clients are sent that get no allocation here
+	draining         atomic.Bool                // no new allocations
+	unlogged         atomic.Uint64              // lines the log could not take
+	failures         chan failure               // to the log
+	unloggedFailures atomic.Uint64              // that did not get there
+	refused          [2]atomic.Bool             // GSO, GRO: the log has told that the kernel refused it
 }
 
 // A state is what handlers work on: one worker's, owned by it.
@@ -58,7 +73,7 @@ type state struct {
 	verifierState auth.VerifierState
 	nonceState    auth.NonceState
 	nonceSpace    [auth.NonceSize]byte
-	tickets       *tickets // nil without mobility
+	tickets       *tickets
 	usernameSpace [512]byte
 	keySpace      [32]byte
 	unknown       []stun.AttributeType // for 420
@@ -101,6 +116,7 @@ const (
 	EndSocketBroken
 	EndNotOpened
 	EndRevoked
+	EndByOperator
 )
 
 // String is the reason as logs tell it.
@@ -120,6 +136,8 @@ func (r EndReason) String() string {
 		return "relay socket broken"
 	case EndRevoked:
 		return "revoked"
+	case EndByOperator:
+		return "ended by the operator"
 	}
 	return "no relay socket"
 }

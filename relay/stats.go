@@ -1,6 +1,8 @@
 package relay
 
 import (
+	"time"
+
 	"turnout/allocation"
 	"turnout/stun"
 )
@@ -16,7 +18,26 @@ type Stats struct {
 	Moves            uint64 // of clients to another address (RFC 8016)
 	HandOvers        uint64 // of their allocations to another worker
 
+	// Traffic is counted as it passes. EachTraffic has it by address family.
 	FromClients, ToPeers, FromPeers, ToClients Traffic
+	// ListenerDrops and RelayDrops are what the system dropped at sockets, listeners' and relay sockets', mostly because
+	// their buffers were full. Datagrams that arrived together (GRO) count as one. They are what [Server.Survey] found last.
+	ListenerDrops, RelayDrops uint64
+	// StreamsCut are clients' connections that were closed because they took nothing for 30 s.
+	StreamsCut uint64
+	// BudgetsSpent is how many sources got no answer to what is not authenticated when Survey looked.
+	BudgetsSpent int
+	// WorkersCPU is the CPU time that each worker has used, as Survey found it last; nil where the system does not tell.
+	WorkersCPU []time.Duration
+
+	// AllocationSeconds and AllocationBytes are of allocations that have ended: how long they lived, and the payload they
+	// relayed, both ways together.
+	AllocationSeconds, AllocationBytes Histogram
+	// Reads are how many datagrams each read of a ready socket brought.
+	Reads Histogram
+	// LatencyToPeers and LatencyToClients are seconds from the time the system received a packet to when it was handed to
+	// the system to be sent, of a sample of UDP packets ([Config].LatencySample).
+	LatencyToPeers, LatencyToClients Histogram
 
 	PortsInUse, Ports int
 	// TCP allocations' ports, and their connections to peers: dialled, waiting for their client, and bound.
@@ -24,6 +45,7 @@ type Stats struct {
 	Streams                                  int // open client connections
 	Panics                                   uint64
 	Draining                                 bool
+	Workers                                  int
 
 	// What the kernel was asked for: datagrams per call is the batch size reached.
 	RecvCalls, RecvDatagrams, SendCalls, SendDatagrams uint64
@@ -46,11 +68,14 @@ const (
 	counterMoves            = counterPanics + 1
 	counterHandOvers        = counterMoves + 1
 	counterTransportChanges = counterHandOvers + 1        // moves from one transport to another
-	counterFromClients      = counterTransportChanges + 1 // packets, bytes; likewise below
-	counterToPeers          = counterFromClients + 2
-	counterFromPeers        = counterToPeers + 2
-	counterToClients        = counterFromPeers + 2
-	counterRecvCalls        = counterToClients + 2
+	counterListenerDrops    = counterTransportChanges + 1 // by the system, for want of room in a socket
+	counterRelayDrops       = counterListenerDrops + 1    // likewise
+	counterStreamsCut       = counterRelayDrops + 1
+	counterFromClients      = counterStreamsCut + 1 // packets and bytes over IPv4, the same over IPv6; likewise below
+	counterToPeers          = counterFromClients + 4
+	counterFromPeers        = counterToPeers + 4
+	counterToClients        = counterFromPeers + 4
+	counterRecvCalls        = counterToClients + 4
 	counterGSOMessages      = counterRecvCalls + 4
 	counterGSO              = counterGSOMessages + 4 // 1 while the worker uses it
 	counterGRO              = counterGSO + 1         // likewise
@@ -140,6 +165,18 @@ func (s Stats) EachDrop(yield func(reason string, n uint64)) {
 // Dropped is how many datagrams and frames were dropped for this reason.
 func (s Stats) Dropped(d Drop) uint64 { return s.counts[counterDrops+int(d)] }
 
+// EachTraffic yields the traffic of every direction by address family: that of the client for what comes from and goes to
+// clients, that of the peer for the rest.
+func (s Stats) EachTraffic(yield func(direction, family string, t Traffic)) {
+	for _, d := range [...]struct {
+		name  string
+		first int
+	}{{"from_client", counterFromClients}, {"to_peer", counterToPeers}, {"from_peer", counterFromPeers}, {"to_client", counterToClients}} {
+		yield(d.name, "ipv4", Traffic{s.counts[d.first], s.counts[d.first+1]})
+		yield(d.name, "ipv6", Traffic{s.counts[d.first+2], s.counts[d.first+3]})
+	}
+}
+
 // EachAuthentication yields every outcome of authentication with its count.
 func (s Stats) EachAuthentication(yield func(result string, n uint64)) {
 	for a := range numAuthentications {
@@ -171,9 +208,13 @@ func (s *Stats) fill(workers int) {
 	s.AllocationsTotal -= s.counts[counterTransportChanges]
 	s.Panics = s.counts[counterPanics]
 	s.Moves, s.HandOvers = s.counts[counterMoves], s.counts[counterHandOvers]
-	traffic := func(i int) Traffic { return Traffic{Packets: s.counts[i], Bytes: s.counts[i+1]} }
+	traffic := func(i int) Traffic {
+		return Traffic{Packets: s.counts[i] + s.counts[i+2], Bytes: s.counts[i+1] + s.counts[i+3]}
+	}
 	s.FromClients, s.ToPeers = traffic(counterFromClients), traffic(counterToPeers)
 	s.FromPeers, s.ToClients = traffic(counterFromPeers), traffic(counterToClients)
+	s.ListenerDrops, s.RelayDrops = s.counts[counterListenerDrops], s.counts[counterRelayDrops]
+	s.StreamsCut = s.counts[counterStreamsCut]
 	s.RecvCalls, s.RecvDatagrams = s.counts[counterRecvCalls], s.counts[counterRecvCalls+1]
 	s.SendCalls, s.SendDatagrams = s.counts[counterRecvCalls+2], s.counts[counterRecvCalls+3]
 	s.GSOMessages, s.GSOSegments = s.counts[counterGSOMessages], s.counts[counterGSOMessages+1]

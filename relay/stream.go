@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -271,6 +272,9 @@ func (s *stream) write(c *chunk) bool {
 	err := s.conn.SetWriteDeadline(time.Now().Add(streamStuck))
 	if err == nil {
 		err = s.writeFrames(c)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		s.post(func(w *worker) { w.counters.add(counterStreamsCut, 1) })
 	}
 	s.queued.Add(-int64(len(c.frames)))
 	s.writing.Store(0)

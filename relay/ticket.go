@@ -34,9 +34,9 @@ type tickets struct {
 	slots  []mobile // by the allocation's index
 }
 
-// of is what makes an allocation mobile; nil if it is not. Without mobility t is nil, and nothing is mobile.
+// of is what makes an allocation mobile; nil if it is not.
 func (t *tickets) of(a *allocation.Allocation) *mobile {
-	if i := a.ID().Index(); t != nil && i < len(t.slots) && t.slots[i].id == a.ID() {
+	if i := a.ID().Index(); i < len(t.slots) && t.slots[i].id == a.ID() {
 		return &t.slots[i]
 	}
 	return nil

@@ -37,6 +37,7 @@ type worker struct {
 	failed    chan<- error         // why run cannot go on
 	done      chan struct{}        // closed when run returns
 	forwarded atomic.Int32         // datagrams in the inbox that other workers put there
+	cpu       atomic.Int64         // nanoseconds of its thread, as a survey found it
 
 	// owned by the worker
 	state
@@ -47,6 +48,7 @@ type worker struct {
 	arena   arena
 	outs    []netio.Out
 	sent    []delivery // beside outs: what each one was
+	stamped []stamped  // of outs, in a sample
 	closing []netio.Socket
 	readers []*stream // their frames are done with at the end of the round
 	written []*stream // with data queued in this round
@@ -55,7 +57,11 @@ type worker struct {
 	origin  origin // of the datagram being served
 	verdict verdict
 	random  *rand.ChaCha8
+	leases  []*lease  // of users' bandwidth that this round's packets have used
 	leaving []*parcel // allocations that go to other workers at the end of the round
+
+	received int64 // of the packet being served, if it is in a sample; else 0
+	sampling bool  // listeners tell when packets arrive
 
 	visiting   map[allocation.FiveTuple]struct{} // clients whose request another worker looks at
 	forwarding map[allocation.FiveTuple]*worker  // clients whose allocation another worker has
@@ -67,7 +73,7 @@ type worker struct {
 // A delivery remembers what a queued datagram was counted as, to take it back if
 // it cannot be sent.
 type delivery struct {
-	counter int // counterToPeers, counterToClients, or 0 for answers
+	counter int // of counterToPeers or counterToClients, or 0 for answers
 	bytes   int
 }
 
@@ -165,8 +171,10 @@ func (w *worker) serveListener(index int) {
 		if packet.Local != bound {
 			from.local = packet.Local.Addr()
 		}
+		w.received = packet.Received
 		w.serveClient(packet.Payload, packet.TOS, from)
 	}
+	w.received = 0
 }
 
 // serveRelay reads one batch of what peers sent to a relayed address.
@@ -180,10 +188,12 @@ func (w *worker) serveRelay(a *allocation.Allocation, s netio.Socket) {
 	}
 	for i := range packets {
 		if w.links[id.Index()].id != id {
-			return // a panic has ended it
+			break // a panic has ended it
 		}
+		w.received = packets[i].Received
 		w.servePeer(a, &packets[i])
 	}
+	w.received = 0
 }
 
 // receive reads a batch; when the slots are full, or much is to be sent, it ends
@@ -192,7 +202,9 @@ func (w *worker) receive(s netio.Socket, n int) ([]netio.Packet, error) {
 	if w.poller.Room() == 0 || len(w.outs) >= outsBatch {
 		w.flush()
 	}
-	return w.poller.Recv(s, n)
+	packets, err := w.poller.Recv(s, n)
+	w.counters.observe(distributionReads, uint64(len(packets)))
+	return packets, err
 }
 
 // serveInbox serves a bounded part of what others posted; pending says that more is left.
@@ -220,6 +232,9 @@ func (w *worker) expire() {
 	if w.now >= w.tidied+allocation.Time(allocation.Second) {
 		w.tidied = w.now
 		w.ports.Expire(w.now) // reservations that nobody came for
+		w.sampleListeners(true)
+	} else if w.sampled() {
+		w.sampleListeners(false)
 	}
 }
 
@@ -228,12 +243,14 @@ func (w *worker) expire() {
 func (w *worker) endRound() {
 	w.flush()
 	for i, s := range w.closing {
+		w.readDrops(counterRelayDrops, s)
 		if err := s.Close(); err != nil {
 			w.log.Warn("closing a relay socket failed", "address", s.Local(), "error", err)
 		}
 		w.closing[i] = nil
 	}
 	w.closing = w.closing[:0]
+	w.settleLeases()
 	w.sendParcels()
 	w.noteShortcuts()
 	w.counters.publish(w.poller.Counts())
@@ -248,6 +265,7 @@ func (w *worker) flush() {
 		}
 	}
 	w.outs, w.sent = w.outs[:0], w.sent[:0]
+	w.observeLatency()
 	for i, s := range w.written {
 		s.handOver(w)
 		w.written[i] = nil
@@ -309,6 +327,7 @@ func (w *worker) finish() {
 	w.endRound()
 	w.endRound() // closes what could not leave in the first
 	for _, s := range w.listeners {
+		w.readDrops(counterListenerDrops, s)
 		_ = w.poller.Remove(s)
 		_ = s.Close()
 	}

@@ -82,24 +82,39 @@ func names(l *config.Loaded) (all []string) {
 	return all
 }
 
-// watchAlternates looks names up now and then until stop is called, and tells the relay what it found: also while it drains.
-func (a *app) watchAlternates(l *config.Loaded, server relayServer, log *slog.Logger) (stop func()) {
-	hosts := names(l)
-	if len(hosts) == 0 {
-		return func() {}
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var watching sync.WaitGroup
-	watching.Go(func() { a.keepLookingUp(ctx, hosts, l, server, log) })
-	return func() {
-		cancel()
-		watching.Wait()
+// watching is the looking up of alternates' names that goes on. Its book is nobody else's until it is stopped.
+type watching struct {
+	book   addressBook
+	cancel context.CancelFunc // nil: nothing goes on
+	tasks  sync.WaitGroup
+}
+
+// stop ends it and returns when it has ended.
+func (w *watching) stop() {
+	if w.cancel != nil {
+		w.cancel()
+		w.tasks.Wait()
+		w.cancel = nil
 	}
 }
 
+// watchAlternates looks names up now and then until s.alternates is stopped, and tells the relay what it found: also while it
+// drains.
+func (s *service) watchAlternates(l *config.Loaded) {
+	hosts, server, w := names(l), s.relay.Load(), &s.alternates
+	if len(hosts) == 0 || server == nil {
+		return
+	}
+	if w.book == nil {
+		w.book = addressBook{}
+	}
+	var ctx context.Context
+	ctx, w.cancel = context.WithCancel(context.Background())
+	w.tasks.Go(func() { s.app.keepLookingUp(ctx, hosts, l, *server, w.book, s.log) })
+}
+
 // keepLookingUp is the loop behind watchAlternates. A name that cannot be looked up keeps the addresses it had.
-func (a *app) keepLookingUp(ctx context.Context, hosts []string, l *config.Loaded, server relayServer, log *slog.Logger) {
-	book := addressBook{}
+func (a *app) keepLookingUp(ctx context.Context, hosts []string, l *config.Loaded, server relayServer, book addressBook, log *slog.Logger) {
 	ticker := time.NewTicker(lookupEvery)
 	defer ticker.Stop()
 	for {

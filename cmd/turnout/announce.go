@@ -30,7 +30,7 @@ func (a *app) announce(ctx context.Context, l *config.Loaded, t trust, s *servic
 		fmt.Fprintf(&b, "service    %s\n", endpoint(l, s.api.Addr()))
 	}
 	for _, server := range s.admins {
-		fmt.Fprintf(&b, "operator   http://%s/metrics /livez /readyz\n", server.Addr())
+		fmt.Fprintf(&b, "operator   %s\n", server.Where())
 	}
 	if t.keep != nil && t.keep.made {
 		fmt.Fprintf(&b, "keys       made just now, kept in %s\n", t.keep.where)
@@ -75,7 +75,7 @@ func (a *app) announceAccess(ctx context.Context, b *strings.Builder, l *config.
 	}
 	at := endpoint(l, s.api.Addr())
 	fmt.Fprintf(b, "\nFor the Azure Communication Services SDKs, and for turnout token, user and credentials:\nexport %s='%s'\n",
-		connectionVariable, connectionString(at, t.keep.chain.accessKeys()[0]))
+		connectionVariable, connectionString(at, t.access[0].Value))
 	user, err := t.keep.directory.Create(ctx, shownUser)
 	if err != nil {
 		return err
@@ -96,10 +96,8 @@ func (a *app) announceAccess(ctx context.Context, b *strings.Builder, l *config.
 	return nil
 }
 
-// newLogger logs to w as the configuration says.
-func newLogger(c config.Log, w io.Writer) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(c.Level)) // one of slog's own words
+// newLogger logs to w in the configured format what is severe enough.
+func newLogger(c config.Log, level slog.Leveler, w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	if c.Format == "text" || c.Format == "auto" && terminal(w) {
 		return slog.New(slog.NewTextHandler(w, options))

@@ -29,12 +29,13 @@ type app struct {
 	now            func() time.Time
 	parts          parts
 	again          <-chan struct{} // closed by the second signal; nil: never
+	hangUps        func() (hangUps <-chan os.Signal, stop func())
 
 	ran bool // a command was found and its flags were read
 }
 
 func newApp(stdout, stderr io.Writer) *app {
-	return &app{stdin: os.Stdin, stdout: stdout, stderr: stderr, environ: os.Environ(), now: time.Now, parts: realParts}
+	return &app{stdin: os.Stdin, stdout: stdout, stderr: stderr, environ: os.Environ(), now: time.Now, parts: realParts, hangUps: hangUps}
 }
 
 // run executes args and says what went wrong on stderr. It returns the exit code.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"iter"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"turnout/allocation"
 	"turnout/auth"
 	"turnout/internal/netio"
 	"turnout/relay"
@@ -28,6 +30,7 @@ type console struct {
 	*app
 	out, err buffer
 	relay    *fakeRelay
+	hangUp   chan os.Signal // what it receives is a SIGHUP; nil: there is none
 }
 
 // A buffer may be written and read by several goroutines.
@@ -57,6 +60,7 @@ func newConsole(t *testing.T, environ ...string) *console {
 		stdin:   strings.NewReader(""),
 		environ: append([]string{"HOME=" + t.TempDir()}, environ...),
 		now:     func() time.Time { return noon },
+		hangUps: func() (<-chan os.Signal, func()) { return c.hangUp, func() {} },
 		parts: parts{
 			newRelay:    c.relay.start,
 			newKeyring:  auth.NewKeyring,
@@ -115,6 +119,16 @@ func (f *fakeRelay) start(c relay.Config) (relayServer, error) {
 	return f, f.fail
 }
 
+// Reload takes what start would.
+func (f *fakeRelay) Reload(c relay.Config) error {
+	f.called("Reload")
+	if f.fail != nil {
+		return f.fail
+	}
+	f.config = c
+	return nil
+}
+
 func (f *fakeRelay) called(name string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -167,7 +181,26 @@ func (f *fakeRelay) EndUsername(username string) int {
 	return 1
 }
 
+func (f *fakeRelay) EndAllOf(subject string) int {
+	f.called("EndAllOf " + subject)
+	return 1
+}
+
+func (f *fakeRelay) End(_ context.Context, id allocation.ID) bool {
+	f.called("End " + id.String())
+	return true
+}
+
+func (f *fakeRelay) Allocations(context.Context, relay.Filter) iter.Seq[relay.AllocationInfo] {
+	return func(func(relay.AllocationInfo) bool) {}
+}
+
+func (f *fakeRelay) Allocation(context.Context, allocation.ID) (d relay.AllocationDetail, ok bool) {
+	return d, false
+}
+
 func (f *fakeRelay) Drain()                           { f.called("Drain") }
+func (f *fakeRelay) Undrain() bool                    { f.called("Undrain"); return true }
 func (f *fakeRelay) Ready() bool                      { return true }
 func (f *fakeRelay) SetAlternates(a relay.Alternates) { f.found <- a }
 func (f *fakeRelay) Stats() relay.Stats {
@@ -176,6 +209,8 @@ func (f *fakeRelay) Stats() relay.Stats {
 	}
 	return relay.Stats{}
 }
+
+func (f *fakeRelay) Survey(context.Context) error { return nil }
 
 func (f *fakeRelay) Alive(ctx context.Context) error {
 	if f.hangs {
@@ -196,7 +231,7 @@ func TestExit(t *testing.T) {
 		code           int
 		stdout, stderr string // contained; empty: nothing at all is written there
 	}{
-		{"", exitUsage, "", "turnout: turnout needs a command, of bench, config, credentials, serve, token, user, version; see turnout --help\n"},
+		{"", exitUsage, "", "turnout: turnout needs a command, of bench, config, credentials, keys, serve, token, user, version; see turnout --help\n"},
 		{"sevre", exitUsage, "", "turnout: turnout has no command \"sevre\"; did you mean serve?\n"},
 		{"config", exitUsage, "", "turnout: turnout config needs a command, of check, example, print; see turnout config --help\n"},
 		{"token", exitUsage, "", "turnout: turnout token needs a command, of mint, oauth, verify; see turnout token --help\n"},

@@ -38,6 +38,7 @@ type keep struct {
 	resource    string
 	tokens      *token.KeySet
 	chain       *keychain
+	access      identity.Secrets            // that applications sign with, as they were when it was opened; see trust
 	pseudonym   func(subject string) string // nil: none
 
 	stop       context.CancelFunc // of what runs in the background
@@ -75,7 +76,7 @@ func (a *app) fill(ctx context.Context, k *keep, l *config.Loaded, tell end) (er
 			k.close()
 		}
 	}()
-	k.chain = &keychain{store: k.store, maxTTL: time.Duration(l.API.Credentials.MaxTTL), algorithm: tokenAlgorithm(l), now: a.now}
+	k.chain = &keychain{store: k.store, algorithm: tokenAlgorithm(l), now: a.now}
 	if k.chain.mark, err = identity.Mark(ctx, k.store); err != nil {
 		return err
 	}
@@ -140,10 +141,7 @@ func (k *keep) watch(ctx context.Context, l *config.Loaded, now func() time.Time
 	c := identity.RevocationsConfig{
 		MaxTTL: time.Duration(l.API.Credentials.MaxTTL), Alias: k.pseudonym, OnSubject: tell.subject, OnUsername: tell.username, Now: now,
 	}
-	c.Retention = max(c.MaxTTL, token.DefaultMaxAge)
-	for _, i := range l.API.Issuers {
-		c.Retention = max(c.Retention, time.Duration(i.MaxAge))
-	}
+	c.Retention = retention(l)
 	if k.revocations, err = identity.NewRevocations(c); err != nil {
 		return err
 	}
@@ -156,6 +154,15 @@ func (k *keep) watch(ctx context.Context, l *config.Loaded, now func() time.Time
 	case <-patience.Done():
 		return fmt.Errorf("read the revocations in %s: %w", k.where, k.revocations.Status())
 	}
+}
+
+// retention is how long revocations matter.
+func retention(l *config.Loaded) time.Duration {
+	longest := max(time.Duration(l.API.Credentials.MaxTTL), token.DefaultMaxAge)
+	for _, i := range l.API.Issuers {
+		longest = max(longest, time.Duration(i.MaxAge))
+	}
+	return longest
 }
 
 // keys reads those of tokens and of applications, made on the first start.
@@ -174,32 +181,46 @@ func (k *keep) keys(ctx context.Context, l *config.Loaded, now time.Time) error 
 		return err
 	}
 	k.chain.tokens = k.tokens
-	_, err = k.access(ctx, l)
+	k.access, err = k.applicationKeys(ctx, l)
 	return err
 }
 
-// access are the keys that applications sign with: the configuration's, or those of the store.
-func (k *keep) access(ctx context.Context, l *config.Loaded) ([][]byte, error) {
-	var configured identity.Secrets
+// applicationKeys are the valid ones of the configuration, or those of the store, made on the first start.
+func (k *keep) applicationKeys(ctx context.Context, l *config.Loaded) (identity.Secrets, error) {
+	own, err := configuredAccess(l)
+	if err != nil || len(own) > 0 {
+		return own, err
+	}
+	return k.chain.kept(ctx, api.AccessKeys)
+}
+
+// configuredAccess are the access keys of the configuration.
+func configuredAccess(l *config.Loaded) (keys identity.Secrets, err error) {
 	for i, s := range l.API.AccessKeys {
 		key, err := base64.StdEncoding.DecodeString(s.Reveal())
 		if err != nil {
 			return nil, unusable("api.access-keys", errors.New("not base64"))
 		}
-		configured = append(configured, identity.Secret{ID: fmt.Sprint(i + 1), Value: key})
+		keys = append(keys, identity.Secret{ID: fmt.Sprint(i + 1), Value: key})
 	}
-	valid, err := k.chain.configure(ctx, api.AccessKeys, configured)
-	return values(valid), err
+	return keys, nil
 }
 
 // secrets are those that credentials are derived from: the configuration's, or those of the store.
 func (k *keep) secrets(ctx context.Context, l *config.Loaded) ([]auth.Key, error) {
-	var configured identity.Secrets
-	for _, key := range configuredKeys(l) {
-		configured = append(configured, identity.Secret{ID: key.ID, Value: key.Secret})
+	if len(l.Auth.Secrets) > 0 {
+		return configuredKeys(l), nil
 	}
-	valid, err := k.chain.configure(ctx, api.RelaySecrets, configured)
-	return valid.Keys(), err
+	made, err := k.chain.kept(ctx, api.RelaySecrets)
+	return made.Keys(), err
+}
+
+// configuredSecrets are those of the configuration in the store's words.
+func configuredSecrets(l *config.Loaded) (keys identity.Secrets) {
+	for _, key := range configuredKeys(l) {
+		keys = append(keys, identity.Secret{ID: key.ID, Value: key.Secret})
+	}
+	return keys
 }
 
 // close ends what runs in the background and gives the store free.

@@ -42,7 +42,7 @@ func TestKeep(t *testing.T) {
 		k.close()
 	}
 	a, b := kept[0], kept[1]
-	if !a.made || b.made || a.resource != b.resource || !bytes.Equal(a.chain.accessKeys()[0], b.chain.accessKeys()[0]) || len(a.chain.accessKeys()) != 2 ||
+	if !a.made || b.made || a.resource != b.resource || !bytes.Equal(a.access[0].Value, b.access[0].Value) || len(a.access) != 2 ||
 		string(a.tokens.JWKS(noon)) != string(b.tokens.JWKS(noon)) || secrets[0] != secrets[1] || len(secrets[0]) < 32 {
 		t.Errorf("the second start has other keys: %+v %+v", a, b)
 	}

@@ -33,12 +33,12 @@ const (
 type keychain struct {
 	store     identity.Store
 	mark      string        // of the store these keys are from; see identity.Mark
-	maxTTL    time.Duration // longest life of a credential
 	algorithm token.Algorithm
 	tokens    *token.KeySet
 	now       func() time.Time
 
 	mu      sync.Mutex
+	maxTTL  time.Duration // longest life of a credential; guarded by mu
 	secrets aging // guarded by mu
 	access  aging // guarded by mu
 	closed  bool  // guarded by mu
@@ -46,16 +46,18 @@ type keychain struct {
 
 // An aging is the secrets of one purpose. Which of them are valid changes with time.
 type aging struct {
-	all        identity.Secrets
-	configured bool                   // they stand in the configuration, and stay as they are
+	kept       identity.Secrets       // in the store, as far as was looked
+	configured identity.Secrets       // in the configuration: they count, where there are any, and stay as they are
 	use        func(identity.Secrets) // hears of those that are valid; nil: nobody does
 	timer      *time.Timer            // until the next change; nil: there is none
 }
 
-// setLocked takes other secrets over and tells of them.
-func (c *keychain) setLocked(a *aging, all identity.Secrets) {
-	a.all = all
-	c.tellLocked(a)
+// all are those that count.
+func (a *aging) all() identity.Secrets {
+	if len(a.configured) > 0 {
+		return a.configured
+	}
+	return a.kept
 }
 
 // tellLocked tells of the secrets that are valid now, and again when that changes.
@@ -64,11 +66,12 @@ func (c *keychain) tellLocked(a *aging) {
 		a.timer.Stop()
 		a.timer = nil
 	}
-	now := c.now()
-	if a.use != nil {
-		a.use(a.all.Valid(now))
+	all, now := a.all(), c.now()
+	if a.use == nil || len(all) == 0 {
+		return
 	}
-	if next := a.all.Next(now); !next.IsZero() && !c.closed {
+	a.use(all.Valid(now))
+	if next := all.Next(now); !next.IsZero() && !c.closed {
 		a.timer = time.AfterFunc(next.Sub(now), func() {
 			c.mu.Lock()
 			defer c.mu.Unlock()
@@ -79,54 +82,44 @@ func (c *keychain) tellLocked(a *aging) {
 	}
 }
 
-// configure has a purpose's keys be those of the configuration, or, where that has none, those of the store.
-func (c *keychain) configure(ctx context.Context, p api.Purpose, configured identity.Secrets) (identity.Secrets, error) {
-	kept := configured
-	if len(kept) == 0 {
-		var err error
+// kept are the valid keys of a purpose in the store, made on the first start.
+func (c *keychain) kept(ctx context.Context, p api.Purpose) (identity.Secrets, error) {
+	c.mu.Lock()
+	known := c.aging(p).kept
+	c.mu.Unlock()
+	if known == nil {
+		read := identity.AccessKeys
 		if p == api.RelaySecrets {
-			kept, err = identity.RelaySecrets(ctx, c.store)
-		} else {
-			kept, err = identity.AccessKeys(ctx, c.store)
+			read = identity.RelaySecrets
 		}
-		if err != nil {
+		var err error
+		if known, err = read(ctx, c.store); err != nil {
 			return nil, err
 		}
+		c.mu.Lock()
+		if a := c.aging(p); a.kept == nil {
+			a.kept = known
+		}
+		c.mu.Unlock()
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	a := c.aging(p)
-	a.configured = len(configured) > 0
-	c.setLocked(a, kept)
-	return kept.Valid(c.now()), nil
+	return known.Valid(c.now()), nil
 }
 
-// follow has use hear of the valid keys of a purpose, now and after every change.
-func (c *keychain) follow(p api.Purpose, use func(identity.Secrets)) {
+// setMaxTTL says what the longest life of a credential is.
+func (c *keychain) setMaxTTL(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.maxTTL = d
+}
+
+// adopt has the keys of a purpose be those of the configuration, or, where that has none, those of the store, and use hear of the
+// valid ones, now and after every change.
+func (c *keychain) adopt(p api.Purpose, configured identity.Secrets, use func(identity.Secrets)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	a := c.aging(p)
-	a.use = use
+	a.configured, a.use = configured, use
 	c.tellLocked(a)
-}
-
-// feed has a keyring consist of the relay's secrets, whatever becomes of them.
-func (c *keychain) feed(k *auth.Keyring) {
-	c.follow(api.RelaySecrets, func(s identity.Secrets) { _ = k.Replace(s.Keys()...) }) // of the store's form, and never none
-}
-
-func (c *keychain) aging(p api.Purpose) *aging {
-	if p == api.RelaySecrets {
-		return &c.secrets
-	}
-	return &c.access
-}
-
-// accessKeys are those that are valid, the one to give out first.
-func (c *keychain) accessKeys() (all [][]byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return values(c.access.all.Valid(c.now()))
 }
 
 func values(s identity.Secrets) (all [][]byte) {
@@ -134,6 +127,13 @@ func values(s identity.Secrets) (all [][]byte) {
 		all = append(all, one.Value)
 	}
 	return all
+}
+
+func (c *keychain) aging(p api.Purpose) *aging {
+	if p == api.RelaySecrets {
+		return &c.secrets
+	}
+	return &c.access
 }
 
 // close ends what was to happen later.
@@ -168,8 +168,8 @@ func (c *keychain) List(_ context.Context, now time.Time) ([]api.Key, error) {
 }
 
 func (a *aging) list(p api.Purpose, now time.Time) (all []api.Key) {
-	for i, s := range a.all.Valid(now) {
-		one := api.Key{Purpose: p, ID: s.ID, Configured: a.configured, State: api.KeyVerifying, From: unix(s.From), Until: unix(s.Until)}
+	for i, s := range a.all().Valid(now) {
+		one := api.Key{Purpose: p, ID: s.ID, Configured: len(a.configured) > 0, State: api.KeyVerifying, From: unix(s.From), Until: unix(s.Until)}
 		switch {
 		case i == 0:
 			one.State = api.KeyCurrent
@@ -204,14 +204,16 @@ func (c *keychain) Rotate(ctx context.Context, r api.Rotation, now time.Time) (s
 	document, fresh, most := identity.AccessKeysDocument, identity.NewAccessKey(), mostAccess
 	if r.Purpose == api.RelaySecrets {
 		document, fresh, most = identity.RelaySecretsDocument, identity.NewRelaySecret(), auth.MaxKeys
-		plan.Overlap = c.maxTTL + heard
 		plan.Lead = usual(plan.Lead, secretLead)
 	} else {
 		plan.Lead = usual(plan.Lead, 0)
 		plan.Overlap = usual(plan.Overlap, accessOverlap)
 	}
 	c.mu.Lock()
-	configured := c.aging(r.Purpose).configured
+	if r.Purpose == api.RelaySecrets {
+		plan.Overlap = c.maxTTL + heard
+	}
+	configured := len(c.aging(r.Purpose).configured) > 0
 	c.mu.Unlock()
 	if configured {
 		return "", api.ErrConfigured
@@ -228,7 +230,9 @@ func (c *keychain) Rotate(ctx context.Context, r api.Rotation, now time.Time) (s
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.setLocked(c.aging(r.Purpose), changed)
+	a := c.aging(r.Purpose)
+	a.kept = changed
+	c.tellLocked(a)
 	if r.Purpose == api.AccessKeys {
 		return base64.StdEncoding.EncodeToString(fresh), nil
 	}
@@ -355,8 +359,9 @@ func (c *keychain) take(ctx context.Context, r identity.Record) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !a.configured {
-		c.setLocked(a, all)
+	a.kept = all
+	if len(a.configured) == 0 {
+		c.tellLocked(a)
 	}
 	return nil
 }

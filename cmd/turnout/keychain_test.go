@@ -56,13 +56,14 @@ func newMember(t *testing.T, store identity.Store) *member {
 	if err != nil {
 		t.Fatal(err)
 	}
-	offer, err := c.newOffer(l, trusted, l.API.Advertise, tokens, slog.New(slog.DiscardHandler))
+	made, err := c.newOffer(l, trusted, l.API.Advertise, tokens, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
+	trusted.adopt(l, &offer{service: made})
 	m.verifier = trusted.verifier
 	m.offer = connection{endpoint: "http://localhost", now: time.Now, close: func() {}}
-	m.offer.client = &http.Client{Transport: inside{offer}}
+	m.offer.client = &http.Client{Transport: inside{made}}
 	var ctx context.Context
 	ctx, m.stop = context.WithCancel(t.Context())
 	m.keep.care(ctx, time.Now, slog.New(slog.DiscardHandler))
@@ -150,7 +151,7 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 				m.close()
 			}
 		}()
-		first := fleet[0].keep.chain.accessKeys()[0]
+		first := fleet[0].keep.access[0].Value
 		for _, m := range fleet {
 			m.offer.key = first
 		}
@@ -241,7 +242,7 @@ func TestKeysAtOnce(t *testing.T) {
 		a, b := newMember(t, store), newMember(t, store)
 		defer a.close()
 		defer b.close()
-		a.offer.key = a.keep.chain.accessKeys()[0]
+		a.offer.key = a.keep.access[0].Value
 		b.offer.key = a.offer.key
 		var made struct{ Identity struct{ ID string } }
 		if err := a.offer.ask(t.Context(), "POST", "/identities?api-version="+identityVersion, "", map[string]any{}, &made); err != nil {
@@ -291,9 +292,11 @@ func TestKeysConfigured(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer k.close()
-	if _, err := c.trust(t.Context(), l, k); err != nil {
+	trusted, err := c.trust(t.Context(), l, k)
+	if err != nil {
 		t.Fatal(err)
 	}
+	trusted.adopt(l, &offer{service: new(api.Service)})
 	for _, p := range []api.Purpose{api.RelaySecrets, api.AccessKeys} {
 		if _, err := k.chain.Rotate(t.Context(), api.Rotation{Purpose: p, Lead: -1, Overlap: -1}, noon); !errors.Is(err, api.ErrConfigured) {
 			t.Errorf("%s: %v", p, err)
@@ -329,7 +332,7 @@ func TestOtherStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer k.close()
-	before := k.chain.accessKeys()
+	before := k.chain.access.kept
 	other := identity.NewMemory()
 	k.chain.store = other
 	if _, err := identity.AccessKeys(t.Context(), other); err != nil {
@@ -348,7 +351,7 @@ func TestOtherStore(t *testing.T) {
 	if err := k.chain.take(t.Context(), r); !errors.Is(err, errOtherStore) {
 		t.Errorf("of another store: %v", err)
 	}
-	if after := k.chain.accessKeys(); !bytes.Equal(before[0], after[0]) {
+	if after := k.chain.access.kept; !bytes.Equal(before[0].Value, after[0].Value) {
 		t.Error("its keys were taken over")
 	}
 }

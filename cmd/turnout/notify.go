@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"strconv"
 	"strings"
 	"time"
+
+	"turnout/internal/netio"
 )
 
 // A manager is the service manager that started this process, told how it does by
@@ -60,6 +63,14 @@ func (m manager) tell(state string) {
 	}
 	if err != nil {
 		m.log.Warn("the service manager was not told", "state", state, "error", err)
+	}
+}
+
+// reloading says that a reload has begun, with the clock that systemd compares with its own; READY=1 ends it, whatever became
+// of it.
+func (m manager) reloading() {
+	if m.socket != nil {
+		m.tell(fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d", netio.Monotonic().Microseconds()))
 	}
 }
 

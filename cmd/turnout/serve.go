@@ -25,20 +25,20 @@ const (
 	shownFor    = time.Hour  // how long the credentials are valid that serve prints
 	shownUser   = "operator" // and for whom
 	scrapesOnce = 4          // at a time; more are answered 503
+	// surveyPatience is how long a scrape waits for workers: longer than any round of a loaded one, and a fraction of what
+	// Prometheus waits for a scrape.
+	surveyPatience = time.Second
 )
 
 func (a *app) serveCommand() *cobra.Command {
 	var s source
 	c := a.command("serve [--config FILE]", "Run the relay and the service",
 		"Run the relay and the service. Without a configuration both serve loopback only, for a first try.\n"+
+			"SIGHUP, or a change of the file, has it go by the configuration as it is then; calls go on.\n"+
 			"SIGTERM or SIGINT drains the relay: no new allocations are made, and it ends when the last one has, or at\n"+
 			"drain.deadline. A second one ends what is live at once.",
 		func(ctx context.Context) error {
-			l, err := a.load(&s)
-			if err != nil {
-				return err
-			}
-			return a.serve(ctx, l)
+			return a.serve(ctx, &s)
 		})
 	s.flags(c)
 	return c
@@ -46,11 +46,32 @@ func (a *app) serveCommand() *cobra.Command {
 
 // A service is what serve runs.
 type service struct {
-	log      *slog.Logger
-	manager  manager
+	// Immutable after newService.
+	app        *app
+	source     *source
+	log        *slog.Logger
+	level      *slog.LevelVar // of log
+	manager    manager
+	background context.Context // of what the configuration in use has going on; done when all ends
+	end        context.CancelFunc
+
+	// Set while it starts.
+	transports *transports
+	own        []netip.AddrPort // where it listens besides the relay
+
+	current    atomic.Pointer[running]
+	reloading  chan struct{} // holds one value while a reload is under way
+	reloads    reloads
+	files      reading     // of the configuration
+	offer      *offer      // in use; by whom reloads
+	handler    replaceable // of the api
+	alternates watching    // by whom reloads
+
 	relay    atomic.Pointer[relayServer] // nil before it listens, and where there is none
 	serving  atomic.Bool                 // everything listens
-	draining atomic.Bool
+	draining atomic.Bool                 // on the way to the end
+	endsAt   atomic.Pointer[time.Time]   // when it ends what is live, once it drains to the end
+	started  time.Time
 	admins   []*admin.Server
 	keep     *keep
 	api      *api.Server // nil where there is none
@@ -58,14 +79,39 @@ type service struct {
 	running  int         // goroutines
 }
 
-// serve runs until ctx ends or a part of it fails.
-func (a *app) serve(ctx context.Context, l *config.Loaded) error {
-	s := &service{log: newLogger(l.Log, a.stderr), ended: make(chan error, 4)}
+// newService reads the configuration.
+func (a *app) newService(src *source) (*service, error) {
+	s := &service{app: a, source: src, level: new(slog.LevelVar), ended: make(chan error, 4), reloading: make(chan struct{}, 1), started: a.now()}
+	var files reading
+	l, err := config.Load(s.sources(&files))
+	if err != nil {
+		return nil, err
+	}
+	s.files.take(&files, l)
+	s.level.Set(levelOf(l.Log))
+	s.log = newLogger(l.Log, s.level, a.stderr)
 	s.manager = newManager(a.environ, os.Getpid(), s.log)
 	for _, w := range l.Warnings {
 		s.log.Warn(w.String())
 	}
+	now, err := newRunning(l, a.now())
+	if err != nil {
+		return nil, err
+	}
+	s.current.Store(now)
+	s.background, s.end = context.WithCancel(context.Background())
+	return s, nil
+}
+
+// serve runs until ctx ends or a part of it fails.
+func (a *app) serve(ctx context.Context, src *source) error {
+	s, err := a.newService(src)
+	if err != nil {
+		return err
+	}
 	defer s.close()
+	now := *s.current.Load()
+	l := now.loaded
 	t, err := a.openTrust(ctx, l, s)
 	if err != nil {
 		return err
@@ -74,9 +120,9 @@ func (a *app) serve(ctx context.Context, l *config.Loaded) error {
 	if err != nil {
 		return err
 	}
+	s.transports = tr
 	defer tr.watch(ctx)()
-	own, err := s.listenAdmins(l, tr)
-	if err != nil {
+	if s.own, err = s.listenAdmins(l, tr); err != nil {
 		return err
 	}
 	at, err := s.listenAPI(l, tr)
@@ -84,25 +130,28 @@ func (a *app) serve(ctx context.Context, l *config.Loaded) error {
 		return err
 	}
 	if at.IsValid() {
-		own = append(own, at)
+		s.own = append(s.own, at)
 	}
-	r, err := a.startRelay(ctx, l, t, s, tr, own)
+	r, err := a.startRelay(ctx, l, t, s)
 	if err != nil {
 		return err
 	}
-	if server := s.relay.Load(); server != nil {
-		defer a.watchAlternates(l, *server, s.log)()
-	}
-	stop := func() error { return s.stop(time.Duration(l.Drain.Deadline), a.again) }
-	if err := a.startAPI(l, t, s, r); err != nil {
+	now.trust, now.relaying = t, r
+	s.current.Store(&now)
+	s.watchAlternates(l)
+	defer func() { s.alternates.stop() }()
+	stop := func() error { return s.stop(a.again) }
+	if err := s.startAPI(&now); err != nil {
 		return errors.Join(err, stop())
 	}
+	t.adopt(l, s.offer)
 	s.serving.Store(true)
 	if err := a.announce(ctx, l, t, s, r); err != nil {
 		return errors.Join(err, stop())
 	}
 	s.manager.tell("READY=1")
 	defer s.manager.watch(s.alive)()
+	defer s.watchSources(ctx)()
 	select {
 	case err = <-s.ended:
 		s.running--
@@ -150,7 +199,7 @@ type relaying struct {
 }
 
 // startRelay makes the relay and lets it serve, where the configuration has one.
-func (a *app) startRelay(ctx context.Context, l *config.Loaded, t trust, s *service, tr *transports, own []netip.AddrPort) (relaying, error) {
+func (a *app) startRelay(ctx context.Context, l *config.Loaded, t trust, s *service) (relaying, error) {
 	if len(l.Listen) == 0 {
 		return relaying{}, nil
 	}
@@ -162,8 +211,8 @@ func (a *app) startRelay(ctx context.Context, l *config.Loaded, t trust, s *serv
 	if err != nil {
 		return relaying{}, err
 	}
-	c := a.relayConfig(l, t, addresses, host, own, s.log)
-	c.ListenStream = tr.listen
+	c := a.relayConfig(l, t, addresses, host, s.own, s.log)
+	c.ListenStream = s.transports.listen
 	server, err := a.parts.newRelay(c)
 	if err != nil {
 		return relaying{}, err
@@ -171,7 +220,7 @@ func (a *app) startRelay(ctx context.Context, l *config.Loaded, t trust, s *serv
 	// The relay ends by Shutdown, not with ctx, so that it can drain.
 	s.run(func() error { return server.Serve(context.WithoutCancel(ctx)) })
 	s.relay.Store(&server)
-	return relaying{c, server.Addrs(), tr.name()}, nil
+	return relaying{c, server.Addrs(), s.transports.name()}, nil
 }
 
 // listenAPI opens the service's listener, so that a port in use is told before anything is served.
@@ -190,25 +239,14 @@ func (s *service) listenAPI(l *config.Loaded, tr *transports) (at netip.AddrPort
 }
 
 // startAPI makes the service and lets it answer.
-func (a *app) startAPI(l *config.Loaded, t trust, s *service, r relaying) error {
-	if s.api == nil {
-		return nil
-	}
-	verifier, err := tokenVerifier(l, t.keep, a.now)
-	if err != nil {
+func (s *service) startAPI(now *running) error {
+	offer, err := s.nextOffer(now)
+	if err != nil || offer == nil {
 		return err
 	}
-	offer, err := a.newOffer(l, t, relayURLs(l, r), verifier, s.log)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	t.keep.background.Go(func() { verifier.Run(ctx) })
-	t.keep.care(ctx, a.now, s.log)
-	s.run(func() error {
-		defer cancel()
-		return s.api.Serve(offer)
-	})
+	s.useOffer(offer)
+	s.keep.care(s.background, s.app.now, s.log)
+	s.run(func() error { return s.api.Serve(&s.handler) })
 	return nil
 }
 
@@ -225,25 +263,38 @@ func (s *service) listenAdmins(l *config.Loaded, tr *transports) (own []netip.Ad
 		if server == nil {
 			return relay.Stats{}, false
 		}
+		ctx, cancel := context.WithTimeout(context.Background(), surveyPatience)
+		defer cancel()
+		if err := (*server).Survey(ctx); err != nil {
+			s.log.Warn("a scrape tells what some worker counted before: it does not answer", "error", err)
+		}
 		return (*server).Stats(), true
 	}, tr.secured.Stats)
+	operation, err := s.operation(l, tr)
+	if err != nil {
+		return nil, err
+	}
 	for _, at := range []struct {
 		key  string
-		addr config.Address
-	}{{"admin.listen", l.Admin.Listen}, {"metrics.listen", l.Metrics.Listen}} {
-		if !at.addr.IsValid() {
+		addr config.OperatorAddress
+		api  *admin.API
+	}{{"admin.listen", l.Admin.Listen, operation}, {"metrics.listen", config.OperatorAddress{AddrPort: l.Metrics.Listen.AddrPort}, nil}} {
+		if !at.addr.Set() {
 			continue
 		}
-		server, err := admin.New(at.addr.AddrPort, admin.Config{
+		server, err := listenOperator(at.addr, admin.Config{
 			Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: scrapesOnce, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError)}),
 			State:   s.state,
 			Logger:  s.log,
+			API:     at.api,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", at.key, err)
 		}
 		s.admins = append(s.admins, server)
-		own = append(own, server.Addr())
+		if server.Addr().IsValid() {
+			own = append(own, server.Addr())
+		}
 		s.run(server.Serve)
 	}
 	return own, nil

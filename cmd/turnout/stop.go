@@ -16,7 +16,9 @@ const (
 // stop drains the relay, ends it and the service, and then the operator's pages, which say so until the end. Live allocations have
 // until the deadline, or until the second signal, which closes again. The service answers until then: users may be revoked whose
 // calls go on.
-func (s *service) stop(deadline time.Duration, again <-chan struct{}) error {
+func (s *service) stop(again <-chan struct{}) error {
+	deadline := time.Duration(s.current.Load().loaded.Drain.Deadline)
+	s.endsAt.Store(new(time.Now().Add(deadline)))
 	s.draining.Store(true)
 	s.manager.tell("STOPPING=1")
 	if server := s.relay.Load(); server != nil {
@@ -98,6 +100,11 @@ func (s *service) shutdown(ctx context.Context) error {
 func (s *service) close() {
 	s.closeAPI()
 	s.closeAdmins()
+	select {
+	case s.reloading <- struct{}{}: // and it is nobody else's turn any more
+	case <-time.After(hardStop): // a worker hangs, and with it the last reload
+	}
+	s.end()
 	s.keep.close()
 }
 

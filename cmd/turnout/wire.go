@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -9,6 +10,8 @@ import (
 
 	"turnout/allocation"
 	"turnout/auth"
+	"turnout/auth/identity"
+	"turnout/internal/api"
 	"turnout/internal/config"
 	"turnout/internal/netio"
 	"turnout/relay"
@@ -20,12 +23,19 @@ type relayServer interface {
 	Serve(ctx context.Context) error
 	Shutdown(ctx context.Context) error
 	Drain()
+	Undrain() bool
+	Reload(relay.Config) error
 	Ready() bool
 	Alive(ctx context.Context) error
 	Stats() relay.Stats
+	Survey(ctx context.Context) error
 	SetAlternates(relay.Alternates)
 	EndSubject(subject string, before time.Time) int
 	EndUsername(username string) int
+	EndAllOf(subject string) int
+	End(ctx context.Context, id allocation.ID) bool
+	Allocations(ctx context.Context, f relay.Filter) iter.Seq[relay.AllocationInfo]
+	Allocation(ctx context.Context, id allocation.ID) (relay.AllocationDetail, bool)
 }
 
 // parts are the constructors that this file connects, and what it asks of the host. Tests put their own in their place.
@@ -61,42 +71,93 @@ var realParts = parts{
 	routes:        routes,
 }
 
-// A trust is who may log in.
+// A trust is who may log in. It never changes, but for the keys in the keyring.
 type trust struct {
 	keyring  *auth.Keyring // nil without a secret
 	verifier *auth.Verifier
-	keep     *keep // nil where nothing is kept
+	access   identity.Secrets // that applications sign with; nil where nothing is kept
+	keep     *keep            // nil where nothing is kept
+}
+
+// adopt has the keyring and the offer, which may be nil, follow the keys from now on. Call it when nothing can fail any more.
+func (t trust) adopt(l *config.Loaded, o *offer) {
+	if t.keep == nil {
+		return
+	}
+	t.keep.chain.setMaxTTL(time.Duration(l.API.Credentials.MaxTTL))
+	if t.keyring != nil {
+		t.keep.chain.adopt(api.RelaySecrets, configuredSecrets(l), func(s identity.Secrets) {
+			_ = t.keyring.Replace(s.Keys()...) // of a form that it has taken before, and never none
+		})
+	}
+	if o != nil {
+		own, _ := configuredAccess(l) // it was read before
+		t.keep.chain.adopt(api.AccessKeys, own, func(s identity.Secrets) { o.service.SetAccessKeys(values(s)) })
+	}
 }
 
 // trust connects secrets and users with the checks of credentials. Without a secret in the configuration that is the one that is
 // kept; k may be nil.
-func (a *app) trust(ctx context.Context, l *config.Loaded, k *keep) (trust, error) {
-	t := trust{keep: k}
-	keys, err := configuredKeys(l), error(nil)
+func (a *app) trust(ctx context.Context, l *config.Loaded, k *keep) (t trust, err error) {
+	t.keep = k
+	if t.keyring, err = a.keyring(ctx, l, k); err != nil {
+		return t, err
+	}
 	if k != nil {
-		if keys, err = k.secrets(ctx, l); err != nil {
+		t.access = k.access
+	}
+	t.verifier, err = a.verifier(l, t)
+	return t, err
+}
+
+// nextTrust is who may log in by another configuration. What is kept in the store is not read again.
+func (a *app) nextTrust(ctx context.Context, l *config.Loaded, before *running) (t trust, err error) {
+	t = before.trust
+	if len(l.Auth.Secrets) > 0 || len(before.loaded.Auth.Secrets) > 0 {
+		if t.keyring, err = a.keyring(ctx, l, t.keep); err != nil {
 			return t, err
 		}
 	}
-	if len(keys) > 0 {
-		if t.keyring, err = a.parts.newKeyring(keys...); err != nil {
-			return t, unusable("auth.secrets", err)
-		}
-		if k != nil {
-			k.chain.feed(t.keyring)
+	if t.keep != nil {
+		if t.access, err = t.keep.applicationKeys(ctx, l); err != nil {
+			return t, err
 		}
 	}
-	c := auth.VerifierConfig{Realm: l.Realm, Keyring: t.keyring, Users: revealMap(l.Auth.Users)}
+	t.verifier, err = a.verifier(l, t)
+	return t, err
+}
+
+// keyring holds the secrets of the configuration, or those that are kept; nil where there is none.
+func (a *app) keyring(ctx context.Context, l *config.Loaded, k *keep) (*auth.Keyring, error) {
+	keys, err := configuredKeys(l), error(nil)
 	if k != nil {
+		if keys, err = k.secrets(ctx, l); err != nil {
+			return nil, err
+		}
+	}
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	ring, err := a.parts.newKeyring(keys...)
+	if err != nil {
+		return nil, unusable("auth.secrets", err)
+	}
+	return ring, nil
+}
+
+// verifier checks credentials by all that the configuration has, and revocations.
+func (a *app) verifier(l *config.Loaded, t trust) (v *auth.Verifier, err error) {
+	c := auth.VerifierConfig{Realm: l.Realm, Keyring: t.keyring, Users: revealMap(l.Auth.Users)}
+	if k := t.keep; k != nil {
 		c.MaxTTL, c.Revoked = time.Duration(l.API.Credentials.MaxTTL), k.revocations.Revoked
 	}
 	if c.ThirdParty, err = thirdParty(l); err != nil {
-		return t, err
+		return nil, err
 	}
-	if t.verifier, err = a.parts.newVerifier(c); err != nil {
-		return t, unusable("auth", err)
+	if v, err = a.parts.newVerifier(c); err != nil {
+		return nil, unusable("auth", err)
 	}
-	return t, nil
+	return v, nil
 }
 
 // configuredKeys are the secrets of the configuration.
@@ -147,6 +208,7 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 		PortMin:              l.Relay.Ports.Min,
 		PortMax:              l.Relay.Ports.Max,
 		Workers:              l.Relay.Workers,
+		LatencySample:        l.Relay.LatencySample,
 		Batch:                l.Relay.Batch,
 		GSO:                  switches[l.Relay.GSO],
 		GRO:                  switches[l.Relay.GRO],
@@ -167,6 +229,8 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 		HostAddresses:        host,
 		OwnPorts:             own,
 		UserAllocations:      l.Quota.User.Allocations,
+		UserBandwidth:        int64(l.Quota.User.Bandwidth),
+		Classes:              classes(l.Classes),
 		AllocationBandwidth:  int64(l.Quota.Allocation.Bandwidth),
 		TotalAllocations:     l.Quota.Total.Allocations,
 		MaxPermissions:       l.Limits.Permissions,
@@ -197,6 +261,14 @@ func peerPorts(ports []config.PeerPorts) []relay.PortRange {
 		all = append(all, relay.PortRange{Min: p.Min, Max: p.Max})
 	}
 	return all
+}
+
+func classes(all map[string]config.Class) map[string]relay.Class {
+	m := make(map[string]relay.Class, len(all))
+	for name, c := range all {
+		m[name] = relay.Class{Allocations: c.Allocations, Bandwidth: int64(c.Bandwidth)}
+	}
+	return m
 }
 
 func prefixes(blocks []config.Prefix) []netip.Prefix {

@@ -1,8 +1,11 @@
-// Package admin serves the operator over HTTP: /metrics, /livez and /readyz.
+// Package admin serves the operator over HTTP: /metrics, /livez and /readyz, and
+// on the operator's own listener the API by which allocations are listed and
+// ended, and the relay is drained.
 //
-// It asks for no password, so that a listener of all but these pages belongs on
-// loopback. There it refuses requests for other hosts' names: a web page whose
-// name was made to point at 127.0.0.1 reads nothing.
+// The API asks for no password, unless there is a token, so that its listener
+// belongs on loopback. There it refuses requests for other hosts' names: a web
+// page whose name was made to point at 127.0.0.1 reads nothing. What pages of
+// other sites ask to be changed is refused.
 package admin
 
 import (
@@ -22,6 +25,7 @@ type Config struct {
 	State   func() State // asked at each /readyz, from any goroutine
 	Names   []string     // host names besides localhost and the address itself that a loopback listener answers to
 	Logger  *slog.Logger // If nil, slog.Default.
+	API     *API         // If nil, the listener has none: /metrics, /livez and /readyz alone.
 }
 
 // A State is what /readyz says.
@@ -58,13 +62,18 @@ func New(addr netip.AddrPort, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newServer(l, addr.Addr(), c), nil
+}
+
+// newServer serves a listener at an address, which is the zero Addr for a socket.
+func newServer(l net.Listener, at netip.Addr, c Config) *Server {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
 	return &Server{
 		listener: l,
 		http: http.Server{
-			Handler:           Handler(addr.Addr(), c),
+			Handler:           Handler(at, c),
 			ReadHeaderTimeout: headerTimeout,
 			ReadTimeout:       readTimeout,
 			WriteTimeout:      writeTimeout,
@@ -72,12 +81,23 @@ func New(addr netip.AddrPort, c Config) (*Server, error) {
 			MaxHeaderBytes:    headerBytes,
 			ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 		},
-	}, nil
+	}
 }
 
-// Addr is where the server listens, the port filled in.
+// Addr is where the server listens, the port filled in; the zero AddrPort for a socket.
 func (s *Server) Addr() netip.AddrPort {
-	return s.listener.Addr().(*net.TCPAddr).AddrPort()
+	if at, ok := s.listener.Addr().(*net.TCPAddr); ok {
+		return at.AddrPort()
+	}
+	return netip.AddrPort{}
+}
+
+// Where is the same for people: http://127.0.0.1:9478, or unix:/run/turnout/admin.sock.
+func (s *Server) Where() string {
+	if at := s.Addr(); at.IsValid() {
+		return "http://" + at.String()
+	}
+	return "unix:" + s.listener.Addr().String()
 }
 
 // Serve answers until Shutdown or Close; it returns nil then.
@@ -114,7 +134,14 @@ func Handler(addr netip.Addr, c Config) http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, http.StatusNotFound, "NotFound", "There is nothing here. See /metrics, /livez and /readyz.")
 	})
-	return hostCheck(addr, c.Names, readOnly(mux))
+	pages := readOnly(mux)
+	if c.API != nil {
+		servePage(mux)
+		api := *c.API
+		api.state = c.State
+		pages = api.handler(pages)
+	}
+	return hostCheck(addr, c.Names, pages)
 }
 
 // readOnly refuses what would change something.

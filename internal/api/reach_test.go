@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"turnout/internal/api/page"
+	"turnout/internal/site"
 )
 
 // TestHost is a listener on loopback: a page whose name was made to point here is refused.
@@ -123,7 +123,7 @@ func TestPage(t *testing.T) {
 	if seen < 5 {
 		t.Errorf("the page names %d files", seen)
 	}
-	if got := index.Header().Get("Content-Security-Policy"); got != page.Policy || index.Header().Get("Content-Type") != "text/html; charset=utf-8" {
+	if got := index.Header().Get("Content-Security-Policy"); got != site.Policy || index.Header().Get("Content-Type") != "text/html; charset=utf-8" {
 		t.Errorf("policy %q, type %q", got, index.Header().Get("Content-Type"))
 	}
 	if w := f.call("HEAD", "/", "", unsigned); w.Code != 200 {

@@ -18,49 +18,49 @@ type API struct {
 	Insecure string `key:"insecure" default:"false" oneof:"true|false"`
 
 	// Host names by which a listener on loopback is asked, besides localhost and its address: those of a reverse proxy before it,
-	// which must pass the Host header on. Needs a restart.
-	Names []string `key:"names" default:"[]" shape:"a list of host names"`
+	// which must pass the Host header on. Reloadable.
+	Names []string `key:"names" reload:"true" default:"[]" shape:"a list of host names"`
 
 	// Public address of the service, as https://turn.example.org. It is the issuer (iss) of user access tokens, so that a change
-	// invalidates them. If absent, the issuer is urn:turnout: and the resource. Needs a restart.
-	URL string `key:"url" shape:"an https:// URL without a path"`
+	// invalidates them. If absent, the issuer is urn:turnout: and the resource. Reloadable.
+	URL string `key:"url" reload:"true" shape:"an https:// URL without a path"`
 
 	// GUID in the ids of this service's users. If absent, one is made on the first start and kept in the store. Needs a restart.
 	Resource string `key:"resource" shape:"a GUID in lower case"`
 
 	// Access keys that applications sign their requests with, in base64. All are valid, so that they can be changed one after the
-	// other. If absent, two are made on the first start and kept in the store. Needs a restart.
-	AccessKeys []Secret `key:"access-keys" default:"[]" shape:"a list of keys in base64" secret:"true"`
+	// other. If absent, two are made on the first start and kept in the store. Reloadable.
+	AccessKeys []Secret `key:"access-keys" reload:"true" default:"[]" shape:"a list of keys in base64" secret:"true"`
 
 	// What new keys sign user access tokens with: EdDSA, or ES256 for other services whose JWT libraries are too old for that. Present
 	// keys stay: turnout keys rotate token-keys makes a new one at once. Needs a restart.
 	TokenAlgorithm string `key:"token-algorithm" default:"EdDSA" oneof:"EdDSA|ES256"`
 
-	// URLs of the relay that clients are told. If absent, they are made of listen. Needs a restart.
-	Advertise []string `key:"advertise" default:"[]" shape:"a list of turn:, turns: and stun: URLs"`
+	// URLs of the relay that clients are told. If absent, they are made of listen. Reloadable.
+	Advertise []string `key:"advertise" reload:"true" default:"[]" shape:"a list of turn:, turns: and stun: URLs"`
 
 	// Relay credentials.
 	Credentials Credentials `key:"credentials"`
 
-	// Scopes of which a user access token needs one for relay credentials. Needs a restart.
-	Scopes []string `key:"scopes" default:"[voip, voip.join]" shape:"a list of chat, voip, chat.join, chat.join.limited and voip.join"`
+	// Scopes of which a user access token needs one for relay credentials. Reloadable.
+	Scopes []string `key:"scopes" reload:"true" default:"[voip, voip.join]" shape:"a list of chat, voip, chat.join, chat.join.limited and voip.join"`
 
 	// Origins of web pages that may ask for credentials with a user's token, as https://app.example.org, or * for every one.
-	// Needs a restart.
-	CORS []string `key:"cors" default:"[]" shape:"a list of origins"`
+	// Reloadable.
+	CORS []string `key:"cors" reload:"true" default:"[]" shape:"a list of origins"`
 
 	// Other services' ways to ask for credentials. Each is off until it is given keys.
 	Dialects Dialects `key:"dialects"`
 
-	// Other issuers whose access tokens are taken, such as an OpenID Connect provider. Needs a restart.
-	Issuers []Issuer `key:"issuers" default:"[]" shape:"a list of {issuer, audience, jwks, …}"`
+	// Other issuers whose access tokens are taken, such as an OpenID Connect provider. Reloadable.
+	Issuers []Issuer `key:"issuers" reload:"true" default:"[]" shape:"a list of {issuer, audience, jwks, …}"`
 }
 
 // Credentials are those for the relay.
 type Credentials struct {
 	// How long credentials are valid where nothing else is asked for. SDKs of the Azure contract that ask for nothing get max-ttl.
-	// Needs a restart.
-	TTL Duration `key:"ttl" default:"24h"`
+	// Reloadable.
+	TTL Duration `key:"ttl" reload:"true" default:"24h"`
 
 	// The longest that they are valid, whatever is asked for. The relay refuses those that end later. Needs a restart.
 	MaxTTL Duration `key:"max-ttl" default:"48h"`
@@ -80,26 +80,26 @@ type Dialects struct {
 	// POST /2010-04-01/Accounts/{sid}/Tokens.json, as Twilio's.
 	Twilio TwilioDialect `key:"twilio"`
 
-	// GET /_matrix/client/v3/voip/turnServer with a user access token: {} or true switches it on. Needs a restart.
-	Matrix Switch `key:"matrix" default:"false" shape:"{} or true, or false"`
+	// GET /_matrix/client/v3/voip/turnServer with a user access token: {} or true switches it on. Reloadable.
+	Matrix Switch `key:"matrix" reload:"true" default:"false" shape:"{} or true, or false"`
 }
 
 // A RESTDialect is draft-uberti-behave-turn-rest-00.
 type RESTDialect struct {
-	// Keys that applications send. Needs a restart.
-	Keys []Secret `key:"keys" default:"[]" shape:"a list of strings" secret:"true"`
+	// Keys that applications send. Reloadable.
+	Keys []Secret `key:"keys" reload:"true" default:"[]" shape:"a list of strings" secret:"true"`
 }
 
 // A CloudflareDialect is that of Cloudflare's TURN service.
 type CloudflareDialect struct {
-	// Tokens by key id. Needs a restart.
-	Keys map[string]Secret `key:"keys" default:"{}" shape:"a map of key ids to tokens" secret:"true"`
+	// Tokens by key id. Reloadable.
+	Keys map[string]Secret `key:"keys" reload:"true" default:"{}" shape:"a map of key ids to tokens" secret:"true"`
 }
 
 // A TwilioDialect is that of Twilio's Network Traversal service.
 type TwilioDialect struct {
-	// Tokens by account SID. Needs a restart.
-	Accounts map[string]Secret `key:"accounts" default:"{}" shape:"a map of account SIDs to tokens" secret:"true"`
+	// Tokens by account SID. Reloadable.
+	Accounts map[string]Secret `key:"accounts" reload:"true" default:"{}" shape:"a map of account SIDs to tokens" secret:"true"`
 }
 
 // An Issuer signs access tokens of users that are not this service's own.

@@ -6,7 +6,7 @@
 // drive the loader and its field comments become config.example.yaml,
 // deploy/turnout.yaml and docs/configuration.md (go test ./internal/config -update).
 //
-// Tags: key is the name in the file; default is what a zero field stands for;
+// Tags: key is the name in the file; reload is true where a change takes effect in a running process; default is what a zero field stands for;
 // oneof lists the words a string may be; min and max bound a number; example is
 // what the example file shows uncommented; shape is the value's form in words
 // where the type does not say it.
@@ -19,8 +19,8 @@ type Config struct {
 	Realm string `key:"realm" default:"turnout"`
 
 	// What answers say of the software that made them. A version would help an attacker choose; none says nothing at all.
-	// At most 127 characters. Needs a restart.
-	Software string `key:"software" default:"turnout"`
+	// At most 127 characters. Reloadable.
+	Software string `key:"software" reload:"true" default:"turnout"`
 
 	// Where clients are served, as scheme://address:port. Schemes are udp, tcp, tls and dtls.
 	// 0.0.0.0 means every IPv4 interface, [::] every IPv6 one. Port 0 takes a free port at every start.
@@ -47,19 +47,24 @@ type Config struct {
 	Auth Auth `key:"auth"`
 
 	// Whether clients may take their allocations along to another address and transport (RFC 8016), as phones do that leave the
-	// Wi-Fi. Without it, clients that ask are refused by 405 and go on as they can. Needs a restart.
-	Mobility string `key:"mobility" default:"false" oneof:"true|false"`
+	// Wi-Fi. Without it, clients that ask are refused by 405 and go on as they can. Reloadable.
+	Mobility string `key:"mobility" reload:"true" default:"false" oneof:"true|false"`
 
 	// Servers that clients are sent to (300, Try Alternate) when no port is left here or all allocations are in use, and while
 	// this server drains. Each is a URL as turn:other.example:3478?transport=udp, or {url, weight, domain}; weights divide the
-	// clients among those that serve their address family and transport. They must know the same users. Needs a restart.
-	Alternates []Alternate `key:"alternates" default:"[]" shape:"a list of turn: URLs or {url, weight, domain}"`
+	// clients among those that serve their address family and transport. They must know the same users. Reloadable.
+	Alternates []Alternate `key:"alternates" reload:"true" default:"[]" shape:"a list of turn: URLs or {url, weight, domain}"`
 
 	// How turnout ends when it is told to.
 	Drain Drain `key:"drain"`
 
 	// How much may be used at a time.
 	Quota Quota `key:"quota"`
+
+	// What users of a class may use in place of quota.user. The service puts the class into a credential: of its own tokens, or
+	// as class-claim of api.issuers says. Names have at most 16 characters of a-z, 0-9 and -. A class that is not here has what
+	// quota.user says, and a line in the log tells of it. Reloadable.
+	Classes map[string]Class `key:"classes" reload:"true" default:"{}" shape:"a map of names to {allocations, bandwidth}"`
 
 	// Bounds that keep one client from harming the others.
 	Limits Limits `key:"limits"`
@@ -70,7 +75,8 @@ type Config struct {
 	// What turnout keeps: users, revocations and the keys that it makes.
 	Store Store `key:"store"`
 
-	// Listener for the operator: /metrics, /livez and /readyz.
+	// Listener for the operator: /metrics, /livez, /readyz, and the API by which allocations are listed and ended and the relay is
+	// drained (GET /v1/status, /v1/allocations, docs/operating.md).
 	Admin Admin `key:"admin"`
 
 	// Second listener for a Prometheus server elsewhere: /metrics, /livez and /readyz only.
@@ -136,6 +142,10 @@ type Relay struct {
 	// Receive datagrams of one sender from the kernel together (UDP_GRO), likewise. Needs a restart.
 	GRO string `key:"gro" default:"auto" oneof:"auto|on|off"`
 
+	// Part of the UDP packets whose latency is measured, from the kernel's receipt to the sending: one of so many relayed addresses,
+	// and of each second at the listeners. It costs some 0.1 µs a packet that is measured. -1 measures none. Needs a restart.
+	LatencySample int `key:"latency-sample" default:"64" min:"-1" max:"65536"`
+
 	// How long allocations live (RFC 8656 §7.2).
 	Lifetime Lifetime `key:"lifetime"`
 
@@ -157,20 +167,20 @@ type TCPRelay struct {
 	Enabled string `key:"enabled" default:"true" oneof:"true|false"`
 
 	// Ports of peers that clients may connect to: ranges and single ports. What listens below 1024 is rarely a client's peer.
-	// Connections that peers open to a relayed address may come from any port. Needs a restart.
-	Ports []PeerPorts `key:"ports" default:"[1024-65535]" shape:"a list of ports and ranges, as [443, 1024-65535]"`
+	// Connections that peers open to a relayed address may come from any port. Reloadable.
+	Ports []PeerPorts `key:"ports" reload:"true" default:"[1024-65535]" shape:"a list of ports and ranges, as [443, 1024-65535]"`
 }
 
 // A Lifetime bounds how long allocations live.
 type Lifetime struct {
-	// For clients that ask for none, and at least for those that ask for less. Needs a restart.
-	Default Duration `key:"default" default:"10m"`
+	// For clients that ask for none, and at least for those that ask for less. Reloadable.
+	Default Duration `key:"default" reload:"true" default:"10m"`
 
-	// The longest that one request is given. Needs a restart.
-	Max Duration `key:"max" default:"1h"`
+	// The longest that one request is given. Reloadable.
+	Max Duration `key:"max" reload:"true" default:"1h"`
 
-	// The age at which an allocation is refreshed no more. If zero, it can be refreshed for ever. Needs a restart.
-	Total Duration `key:"total" default:"0"`
+	// The age at which an allocation is refreshed no more. If zero, it can be refreshed for ever. Reloadable.
+	Total Duration `key:"total" reload:"true" default:"0"`
 }
 
 // A NATDiscovery says from where else clients are answered.
@@ -185,26 +195,26 @@ type NATDiscovery struct {
 // Peers says which peers may be reached.
 type Peers struct {
 	// Blocks opened. Loopback and this host's own addresses open only by an entry inside that block, a metadata service
-	// only by its exact address. Needs a restart.
-	Allow []Prefix `key:"allow" default:"[]" shape:"a list of CIDR blocks or addresses"`
+	// only by its exact address. Reloadable.
+	Allow []Prefix `key:"allow" reload:"true" default:"[]" shape:"a list of CIDR blocks or addresses"`
 
-	// Blocks closed. Needs a restart.
-	Deny []Prefix `key:"deny" default:"[]" shape:"a list of CIDR blocks or addresses"`
+	// Blocks closed. Reloadable.
+	Deny []Prefix `key:"deny" reload:"true" default:"[]" shape:"a list of CIDR blocks or addresses"`
 }
 
 // An Auth says who may use the relay.
 type Auth struct {
 	// Secrets that time-limited credentials are derived from: a string, {id: k1, secret: …} or {id: k1, file: /path}.
 	// The first issues, all verify, so that they can be rotated. A file's path is relative to this file.
-	// The one below is known to everybody and works on loopback only: replace it with what `openssl rand -base64 32` prints. Needs a restart.
-	Secrets []SharedSecret `key:"secrets" default:"[]" example:"[{id: k1, secret: replace-this-example-secret}]" shape:"a list of strings, {id, secret} or {id, file}" secret:"true"`
+	// The one below is known to everybody and works on loopback only: replace it with what `openssl rand -base64 32` prints. Reloadable.
+	Secrets []SharedSecret `key:"secrets" reload:"true" default:"[]" example:"[{id: k1, secret: replace-this-example-secret}]" shape:"a list of strings, {id, secret} or {id, file}" secret:"true"`
 
-	// Users with a password of their own, as name: password. Needs a restart.
-	Users map[string]Secret `key:"users" default:"{}" shape:"a map of names to passwords" secret:"true"`
+	// Users with a password of their own, as name: password. Reloadable.
+	Users map[string]Secret `key:"users" reload:"true" default:"{}" shape:"a map of names to passwords" secret:"true"`
 
 	// What the end of a credential does to a live allocation: allocate is nothing, so that long calls survive;
-	// refresh fails its next Refresh; hard ends it. Needs a restart.
-	Expiry string `key:"expiry" default:"allocate" oneof:"allocate|refresh|hard"`
+	// refresh fails its next Refresh; hard ends it. Reloadable.
+	Expiry string `key:"expiry" reload:"true" default:"allocate" oneof:"allocate|refresh|hard"`
 
 	// Access tokens of authorization servers (RFC 7635): clients come with one in place of a password.
 	OAuth OAuth `key:"oauth"`
@@ -212,11 +222,11 @@ type Auth struct {
 
 // A Drain says how turnout ends when it is told to: it makes no more allocations and waits for those there are.
 type Drain struct {
-	// The longest that SIGTERM waits for live allocations to end. A second signal ends them at once. Needs a restart.
-	Deadline Duration `key:"deadline" default:"1h"`
+	// The longest that SIGTERM waits for live allocations to end. A second signal ends them at once. Reloadable.
+	Deadline Duration `key:"deadline" reload:"true" default:"1h"`
 
-	// Servers that clients are sent to meanwhile. If absent, those of alternates. Needs a restart.
-	Alternate []Alternate `key:"alternate" default:"[]" shape:"a list of turn: URLs or {url, weight, domain}"`
+	// Servers that clients are sent to meanwhile. If absent, those of alternates. Reloadable.
+	Alternate []Alternate `key:"alternate" reload:"true" default:"[]" shape:"a list of turn: URLs or {url, weight, domain}"`
 }
 
 // A Quota says how much may be used at a time.
@@ -234,34 +244,46 @@ type Quota struct {
 // An AllocationQuota bounds one allocation.
 type AllocationQuota struct {
 	// Bits a second of payload that it may relay by UDP, each way; what exceeds it by more than a second's worth is dropped.
-	// With quota.user.allocations it bounds a user too. TCP allocations are not bounded: TCP sees to congestion itself.
-	// If zero, no limit. Needs a restart.
-	Bandwidth int `key:"bandwidth" default:"0" min:"0"`
+	// TCP allocations are not bounded: TCP sees to congestion itself.
+	// If zero, no limit. Reloadable.
+	Bandwidth int `key:"bandwidth" reload:"true" default:"0" min:"0"`
 }
 
 // A UserQuota bounds one user.
 type UserQuota struct {
 	// Live allocations. One call makes an allocation for each network interface and server URL: less than 12 breaks calls.
-	// If zero, no limit. Needs a restart.
-	Allocations int `key:"allocations" default:"0" min:"0"`
+	// If zero, no limit. Reloadable.
+	Allocations int `key:"allocations" reload:"true" default:"0" min:"0"`
+
+	// Bits a second of payload that all allocations of a user may relay together, both ways added up. Datagrams that exceed it
+	// by more than a second's worth are dropped; TCP connections are slowed down. If zero, no limit. Reloadable.
+	Bandwidth int `key:"bandwidth" reload:"true" default:"0" min:"0" max:"1000000000000"`
+}
+
+// A Class is what users of a class may use.
+type Class struct {
+	// Live allocations. If zero, no limit.
+	Allocations int `key:"allocations" min:"0"`
+	// Bits a second, as quota.user.bandwidth. If zero, no limit.
+	Bandwidth int `key:"bandwidth" min:"0" max:"1000000000000"`
 }
 
 // A TotalQuota bounds all users together.
 type TotalQuota struct {
-	// Live allocations. If zero, no limit but the number of ports. Needs a restart.
-	Allocations int `key:"allocations" default:"0" min:"0"`
+	// Live allocations. If zero, no limit but the number of ports. Reloadable.
+	Allocations int `key:"allocations" reload:"true" default:"0" min:"0"`
 }
 
 // Limits keep one client from harming the others.
 type Limits struct {
-	// Permissions of one allocation. Needs a restart.
-	Permissions int `key:"permissions" default:"1024" min:"1" max:"65536"`
+	// Permissions of one allocation. Reloadable.
+	Permissions int `key:"permissions" reload:"true" default:"1024" min:"1" max:"65536"`
 
-	// Channels of one allocation. Needs a restart.
-	Channels int `key:"channels" default:"1024" min:"1" max:"16384"`
+	// Channels of one allocation. Reloadable.
+	Channels int `key:"channels" reload:"true" default:"1024" min:"1" max:"16384"`
 
-	// TCP connections to peers of one allocation (RFC 6062). Each takes up to six file descriptors. Needs a restart.
-	Connections int `key:"connections" default:"64" min:"1" max:"4096"`
+	// TCP connections to peers of one allocation (RFC 6062). Each takes up to six file descriptors. Reloadable.
+	Connections int `key:"connections" reload:"true" default:"64" min:"1" max:"4096"`
 
 	// Answers to requests that carry no valid nonce, over UDP: a forged source address makes them an attack on somebody else.
 	Unauthenticated Unauthenticated `key:"unauthenticated"`
@@ -276,20 +298,20 @@ type Limits struct {
 
 // Unauthenticated is a budget of answers per source: an IPv4 address or an IPv6 /64.
 type Unauthenticated struct {
-	// Answers a second to one IPv4 address or IPv6 /64. -1 is no limit. Needs a restart.
-	Rate int `key:"rate" default:"100" min:"-1"`
+	// Answers a second to one IPv4 address or IPv6 /64. -1 is no limit. Reloadable.
+	Rate int `key:"rate" reload:"true" default:"100" min:"-1"`
 
-	// Answers at once, after a pause. Whole offices share an address. Needs a restart.
-	Burst int `key:"burst" default:"1000" min:"1"`
+	// Answers at once, after a pause. Whole offices share an address. Reloadable.
+	Burst int `key:"burst" reload:"true" default:"1000" min:"1"`
 }
 
 // A Backlog bounds what is queued for one client connection.
 type Backlog struct {
-	// In bytes. A keyframe of video must fit. Needs a restart.
-	Bytes int `key:"bytes" default:"1048576" min:"65540"`
+	// In bytes. A keyframe of video must fit. Reloadable.
+	Bytes int `key:"bytes" reload:"true" default:"1048576" min:"65540"`
 
-	// And for how long. Needs a restart.
-	Time Duration `key:"time" default:"500ms"`
+	// And for how long. Reloadable.
+	Time Duration `key:"time" reload:"true" default:"500ms"`
 }
 
 // A Store is what turnout keeps.
@@ -304,8 +326,14 @@ type Store struct {
 
 // An Admin is the operator's listener.
 type Admin struct {
-	// A loopback address:port. If absent, there is none; without any configuration it is 127.0.0.1:9478. Needs a restart.
-	Listen Address `key:"listen" example:"127.0.0.1:9478" shape:"an address:port"`
+	// A loopback address:port, or a Unix socket as unix:/run/turnout/admin.sock, which turnout's user and group may use. Any other
+	// address needs token-file. If absent, there is none; without any configuration it is 127.0.0.1:9478. Needs a restart.
+	Listen OperatorAddress `key:"listen" example:"127.0.0.1:9478" shape:"an address:port, or unix: and a path"`
+
+	// File that holds a token of at least 16 bytes. If set, the API answers only who shows it (Authorization: Bearer …), also on
+	// loopback; /metrics, /livez and /readyz answer everybody. What it holds is read again at each request, so that it can be
+	// replaced; the path is relative to this file. Needs a restart.
+	TokenFile string `key:"token-file" shape:"a file"`
 }
 
 // A Metrics is the listener for a Prometheus server elsewhere.
@@ -317,8 +345,8 @@ type Metrics struct {
 
 // A Log says what is logged.
 type Log struct {
-	// The least severe that is logged. Needs a restart.
-	Level string `key:"level" default:"info" oneof:"debug|info|warn|error"`
+	// The least severe that is logged. Reloadable.
+	Level string `key:"level" reload:"true" default:"info" oneof:"debug|info|warn|error"`
 
 	// auto is text on a terminal and JSON otherwise. Needs a restart.
 	Format string `key:"format" default:"auto" oneof:"auto|text|json"`

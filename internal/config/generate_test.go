@@ -86,6 +86,9 @@ func describe(t *testing.T, all map[string]string, f field) (text, restart strin
 	}
 	for _, restart := range []string{"Reloadable.", "Needs a restart."} {
 		if rest, ok := strings.CutSuffix(text, " "+restart); ok {
+			if f.reloadable() != (restart == "Reloadable.") {
+				t.Errorf("%s: its comment says %s and its tag reload another thing", f.path, restart)
+			}
 			return rest, restart
 		}
 	}
@@ -203,9 +206,9 @@ func valueInWords(f field) string {
 	return shape(f.typ, f.tag)
 }
 
-// items describes the keys of a list's items.
+// items describes the keys of a list's items, or of a map's.
 func items(all map[string]string, f field) string {
-	if f.typ.Kind() != reflect.Slice || !mapped(f.typ.Elem()) {
+	if k := f.typ.Kind(); k != reflect.Slice && k != reflect.Map || !mapped(f.typ.Elem()) {
 		return ""
 	}
 	var b strings.Builder

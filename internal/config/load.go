@@ -40,15 +40,28 @@ type Loaded struct {
 // Load reads, merges and checks a configuration. Its error is an *Error with
 // every problem, unless the file itself cannot be read.
 func Load(s Sources) (*Loaded, error) {
+	l := newLoader(s)
+	if err := l.load(); err != nil {
+		return nil, err
+	}
+	return l.finished(), nil
+}
+
+func newLoader(s Sources) *loader {
 	if s.ReadFile == nil {
 		s.ReadFile = os.ReadFile
 	}
 	l := &loader{Sources: s, out: &Loaded{File: s.File}}
 	l.decoder = decoder{report: new(report), origins: map[string]origin{}}
-	if s.File != "" {
-		text, err := s.ReadFile(s.File)
+	return l
+}
+
+// load does all that Load does, but for the warnings.
+func (l *loader) load() error {
+	if l.File != "" {
+		text, err := l.ReadFile(l.File)
 		if err != nil {
-			return nil, fmt.Errorf("read configuration: %w", err)
+			return fmt.Errorf("read configuration: %w", err)
 		}
 		l.file(text)
 	}
@@ -56,19 +69,22 @@ func Load(s Sources) (*Loaded, error) {
 	l.flags()
 	if l.broken {
 		// What follows would tell of keys missing that are only unreadable.
-		return nil, l.err()
+		return l.err()
 	}
 	l.local()
 	l.stateFolder()
 	l.defaults()
 	l.secrets()
 	l.certificates()
+	l.early = len(l.warnings)
 	l.validate()
-	if err := l.err(); err != nil {
-		return nil, err
-	}
+	return l.err()
+}
+
+// finished is what was loaded, with the warnings.
+func (l *loader) finished() *Loaded {
 	l.out.Warnings = sorted(l.warnings)
-	return l.out, nil
+	return l.out
 }
 
 // A loader is one call of Load.
@@ -77,6 +93,7 @@ type loader struct {
 	decoder
 	out    *Loaded
 	broken bool // the file is no mapping of keys at all
+	early  int  // warnings before validate, which a reload calls twice
 }
 
 func (l *loader) root() reflect.Value { return reflect.ValueOf(&l.out.Config).Elem() }
@@ -165,7 +182,7 @@ func (l *loader) local() {
 		c.Peers.Allow = []Prefix{{netip.MustParsePrefix("127.0.0.0/8")}, {netip.MustParsePrefix("::1/128")}}
 	}
 	if _, set := l.origins["admin.listen"]; !set {
-		c.Admin.Listen = Address{netip.AddrPortFrom(loopback[0], 9478)}
+		c.Admin.Listen.AddrPort = netip.AddrPortFrom(loopback[0], 9478)
 	}
 	if _, set := l.origins["api.listen"]; !set {
 		c.API.Listen = Endpoint{"http", netip.AddrPortFrom(loopback[0], 8080)}

@@ -48,7 +48,7 @@ func TestDefaults(t *testing.T) {
 		Realm: "turnout", Software: "turnout",
 		Listen: []Listener{{"udp", netip.MustParseAddrPort("127.0.0.1:3478")}},
 		Relay: Relay{
-			Ports: PortRange{49152, 65535}, Batch: 64, GSO: "auto", GRO: "auto", Channels: "rfc8656", Network: "auto",
+			Ports: PortRange{49152, 65535}, Batch: 64, LatencySample: 64, GSO: "auto", GRO: "auto", Channels: "rfc8656", Network: "auto",
 			TCP:      TCPRelay{Enabled: "true", Ports: []PeerPorts{{PortRange{1024, 65535}}}},
 			Lifetime: Lifetime{Default: Duration(10 * time.Minute), Max: Duration(time.Hour)},
 		},
@@ -103,6 +103,7 @@ relay:
   batch: 128
   gso: on
   gro: off
+  latency-sample: 32
   lifetime:
     default: 11m
     max: 1h30m
@@ -150,10 +151,18 @@ drain:
 quota:
   user:
     allocations: 100
+    bandwidth: 100000000
   allocation:
     bandwidth: 50000000
   total:
     allocations: 5000
+classes:
+  gold:
+    allocations: 200
+    bandwidth: 5000000000
+  staff:
+    allocations: 7
+    bandwidth: 0
 limits:
   permissions: 10
   channels: 20
@@ -219,14 +228,15 @@ store:
     bucket: fleet
     replicas: 3
 admin:
-  listen: 127.0.0.1:9478
+  listen: 0.0.0.0:9478
+  token-file: /run/secrets/operator
 metrics:
   listen: 0.0.0.0:9479
 log:
   level: debug
   format: json
 `
-	files := map[string]string{"/run/secrets/old": "an old secret of some length\r\n"}
+	files := map[string]string{"/run/secrets/old": "an old secret of some length\r\n", "/run/secrets/operator": "a token of some length\n"}
 	files["cert.pem"], files["key.pem"] = madeCertificate(t)
 	files["/etc/cert.pem"], files["/etc/key.pem"] = files["cert.pem"], files["key.pem"]
 	l := mustLoad(t, text, Sources{}, files)

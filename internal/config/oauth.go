@@ -11,12 +11,12 @@ import (
 // An OAuth says which authorization servers' access tokens are admitted.
 type OAuth struct {
 	// Name of this server, which clients tell the authorization server and which its tokens are made for. Needed with keys.
-	// Needs a restart.
-	ServerName string `key:"server-name"`
+	// Reloadable.
+	ServerName string `key:"server-name" reload:"true"`
 
 	// Keys shared with authorization servers, each as {kid, key, alg}: what clients call it, in base64, and A256GCM or A128GCM.
-	// Put a new one in beside the old one, and take that out when its last token has ended. Needs a restart.
-	Keys []OAuthKey `key:"keys" default:"[]" shape:"a list of {kid, key, alg}" secret:"true"`
+	// Put a new one in beside the old one, and take that out when its last token has ended. Reloadable.
+	Keys []OAuthKey `key:"keys" reload:"true" default:"[]" shape:"a list of {kid, key, alg}" secret:"true"`
 }
 
 // An OAuthKey is one entry of auth.oauth.keys. After Load, all of it is set and Key can be decoded.

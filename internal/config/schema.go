@@ -50,6 +50,9 @@ func fieldsOf(t reflect.Type) []field {
 	return all
 }
 
+// reloadable says whether a change takes effect in a running process. Every other one needs a restart.
+func (f *field) reloadable() bool { return f.tag.Get("reload") == "true" }
+
 var textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 
 // textual says whether a value of type t can be read from a single value.

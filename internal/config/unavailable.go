@@ -5,8 +5,5 @@ package config
 // ignored. Whoever builds a feature declares its field and deletes its line.
 var unavailable = []string{
 	"relay.offload",
-	"quota.user.bandwidth",
-	"classes",
 	"limits.new-peers",
-	"admin.token-file",
 }

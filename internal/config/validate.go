@@ -25,6 +25,7 @@ func (l *loader) validate() {
 	l.checkDiscovery()
 	l.checkPeers()
 	l.checkAuth()
+	l.checkClasses()
 	l.checkAlternates()
 	l.checkAPI()
 	l.checkStore()
@@ -104,14 +105,6 @@ func (l *loader) clash(s, other socket) bool {
 		return true
 	}
 	return false
-}
-
-// checkOperators keeps the operator's listener on loopback: it asks nobody for a password.
-func (l *loader) checkOperators() {
-	a := l.out.Admin.Listen
-	if a.IsValid() && !a.Addr().IsLoopback() {
-		l.wrong(l.origin("admin.listen"), "admin.listen", "%s is reachable from elsewhere, and admin.token-file is not available in this version; write 127.0.0.1:%d, and use metrics.listen for a Prometheus server elsewhere", a, a.Port())
-	}
 }
 
 // public says whether somebody else than this host reaches the relay.

@@ -40,6 +40,7 @@ type counted interface {
 	EachRequest(yield func(method string, code int, n uint64))
 	EachDrop(yield func(reason string, n uint64))
 	EachAuthentication(yield func(result string, n uint64))
+	EachTraffic(yield func(direction, family string, t relay.Traffic))
 }
 
 // A snapshot is one reading of the relay.
@@ -52,25 +53,33 @@ type snapshot struct {
 var (
 	buildInfo = describe("build_info", "1, with the version that runs.", "version", "revision", "goversion")
 
-	allocations    = describe("allocations", "Live allocations, by the transport of their client.", "transport")
-	started        = describe("allocations_started_total", "Allocations made.")
-	moves          = describe("allocation_moves_total", "Moves of allocations to another address of their client (RFC 8016).")
-	handOvers      = describe("allocation_hand_overs_total", "Moves of allocations from one worker to another, for clients whose new address is that one's.")
-	connections    = describe("client_connections", "Open client connections.")
-	ports          = describe("relay_ports", "UDP ports of all relay addresses together.")
-	portsInUse     = describe("relay_ports_in_use", "UDP ports of live allocations and reservations.")
-	tcpPorts       = describe("relay_tcp_ports", "TCP ports of all relay addresses together.")
-	tcpPortsInUse  = describe("relay_tcp_ports_in_use", "TCP ports of live allocations.")
-	peers          = describe("peer_connections", "TCP connections of allocations to peers: being made, waiting for their client, and relaying.")
-	draining       = describe("draining", "1 while new allocations are refused, else 0.")
-	requests       = describe("requests_total", "STUN requests answered, by the error code of the answer; 0 is success.", "method", "code")
-	authentication = describe("authentications_total", "Checks of long-term credentials, by how they ended.", "result")
+	allocations     = describe("allocations", "Live allocations, by the transport of their client.", "transport")
+	started         = describe("allocations_started_total", "Allocations made.")
+	moves           = describe("allocation_moves_total", "Moves of allocations to another address of their client (RFC 8016).")
+	handOvers       = describe("allocation_hand_overs_total", "Moves of allocations from one worker to another, for clients whose new address is that one's.")
+	duration        = describe("allocation_duration_seconds", "How long allocations lived that have ended.")
+	allocationBytes = describe("allocation_relayed_bytes", "Bytes of application data that allocations relayed that have ended, both ways together.")
+	connections     = describe("client_connections", "Open client connections.")
+	ports           = describe("relay_ports", "UDP ports of all relay addresses together.")
+	portsInUse      = describe("relay_ports_in_use", "UDP ports of live allocations and reservations.")
+	tcpPorts        = describe("relay_tcp_ports", "TCP ports of all relay addresses together.")
+	tcpPortsInUse   = describe("relay_tcp_ports_in_use", "TCP ports of live allocations.")
+	peers           = describe("peer_connections", "TCP connections of allocations to peers: being made, waiting for their client, and relaying.")
+	draining        = describe("draining", "1 while new allocations are refused, else 0.")
+	requests        = describe("requests_total", "STUN requests answered, by the error code of the answer; 0 is success.", "method", "code")
+	authentication  = describe("authentications_total", "Checks of long-term credentials, by how they ended.", "result")
 
-	packets = describe("relayed_packets_total", "Packets of application data: from_client and from_peer arrived, to_client and to_peer were sent. TCP connections to peers have none.", "direction")
-	bytes   = describe("relayed_bytes_total", "Bytes of application data without any header, in the directions of relayed_packets_total.", "direction")
-	drops   = describe("drops_total", "Packets that were not relayed or answered, by reason.", "reason")
-	panics  = describe("panics_total", "Panics in packet handlers; each is logged and is a fault of turnout.")
+	packets      = describe("relayed_packets_total", "Packets of application data: from_client and from_peer arrived, to_client and to_peer were sent. TCP connections to peers have none. The family is that of the client's or the peer's address.", "direction", "family")
+	bytes        = describe("relayed_bytes_total", "Bytes of application data without any header, in the directions and families of relayed_packets_total.", "direction", "family")
+	latency      = describe("relay_latency_seconds", "Time from the system's receipt of a packet to its sending, of a sample of UDP packets (relay.latency-sample).", "direction")
+	drops        = describe("drops_total", "Packets that were not relayed or answered, by reason.", "reason")
+	socketDrops  = describe("socket_drops_total", "What the system dropped at sockets, mostly because their buffers were full; datagrams that arrived together count as one.", "socket")
+	budgetsSpent = describe("unauthenticated_budgets_spent", "Sources that get no answer to what is not authenticated, since they used up their budget.")
+	streamsCut   = describe("client_connections_cut_total", "Client connections that were closed because the client took nothing for 30 s.")
+	panics       = describe("panics_total", "Panics in packet handlers; each is logged and is a fault of turnout.")
 
+	workerCPU     = describe("worker_cpu_seconds_total", "CPU time of each worker's thread: its rate is how busy the worker is.", "worker")
+	reads         = describe("read_datagrams", "Datagrams that each read of a ready socket brought.")
 	recvCalls     = describe("receive_calls_total", "System calls that read datagrams.")
 	recvDatagrams = describe("received_datagrams_total", "Datagrams read, of every kind.")
 	sendCalls     = describe("send_calls_total", "System calls that sent datagrams.")
@@ -142,13 +151,18 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(tcpPortsInUse, s.TCPPortsInUse)
 	gauge(peers, s.PeerConnections)
 	gauge(draining, boolean(s.Draining))
-	for _, d := range []struct {
-		direction string
-		of        relay.Traffic
-	}{{"from_client", s.FromClients}, {"to_client", s.ToClients}, {"from_peer", s.FromPeers}, {"to_peer", s.ToPeers}} {
-		counter(packets, d.of.Packets, d.direction)
-		counter(bytes, d.of.Bytes, d.direction)
+	s.counted.EachTraffic(func(direction, family string, t relay.Traffic) {
+		counter(packets, t.Packets, direction, family)
+		counter(bytes, t.Bytes, direction, family)
+	})
+	counter(socketDrops, s.ListenerDrops, "listener")
+	counter(socketDrops, s.RelayDrops, "relay")
+	gauge(budgetsSpent, s.BudgetsSpent)
+	counter(streamsCut, s.StreamsCut)
+	for i, t := range s.WorkersCPU {
+		send(workerCPU, prometheus.CounterValue, t.Seconds(), strconv.Itoa(i))
 	}
+	collectHistograms(ch, s.Stats)
 	counter(panics, s.Panics)
 	counter(recvCalls, s.RecvCalls)
 	counter(recvDatagrams, s.RecvDatagrams)

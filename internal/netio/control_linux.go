@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// controlSize is the room for a message's control data: type of service, packet information, DF, a segment size and, in the
-// error queue, an extended error with its sender's address (24, 40, 24, 24 and 64 bytes on 64-bit systems; the last comes
-// without the two before).
+// controlSize is the room for a message's control data: type of service, packet information, DF, a segment size, a time of
+// arrival and, in the error queue, an extended error with its sender's address (24, 40, 24, 24, 32 and 64 bytes on 64-bit
+// systems; DF is only sent and the time only received, and the last comes without the three before that).
 const controlSize = 128
 
 // A control is control data, aligned as the kernel's cmsghdr: a sequence of headers (length, level, type), each with
@@ -85,10 +85,12 @@ func nextControl(b []byte) (level, typ int32, value, rest []byte, ok bool) {
 	return h.Level, h.Type, b[start:end], b[next:], true
 }
 
-// A received is what came with a datagram: its type of service; its local address, where the socket was asked for it (else
-// the zero Addr); and, where several arrived together, how many bytes each of them has but the last (else 0).
+// A received is what came with a datagram: its type of service; its local address and its time of arrival, where the socket
+// was asked for them (else the zero Addr, and 0); and, where several arrived together, how many bytes each of them has but
+// the last (else 0).
 type received struct {
 	tos     uint8
+	at      int64 // Unix time in nanoseconds
 	local   netip.Addr
 	segment int
 }
@@ -105,6 +107,8 @@ func receivedControl(b []byte) (r received) {
 			r.tos = value[0]
 		case level == unix.IPPROTO_IPV6 && typ == unix.IPV6_TCLASS && len(value) >= 4:
 			r.tos = uint8(binary.NativeEndian.Uint32(value))
+		case level == unix.SOL_SOCKET && typ == unix.SCM_TIMESTAMPNS:
+			r.at = stamp(value)
 		case level == unix.SOL_UDP && typ == unix.UDP_GRO && len(value) >= 4:
 			r.segment = int(int32(binary.NativeEndian.Uint32(value)))
 		case level == unix.IPPROTO_IP && typ == unix.IP_PKTINFO && len(value) >= unix.SizeofInet4Pktinfo:

@@ -91,6 +91,15 @@ func (m *Memory) bindUDP(addr netip.AddrPort, n int, kind memoryKind) ([]*memory
 func (s *memorySocket) Local() netip.AddrPort   { return s.local }
 func (s *memorySocket) receiver() *receiveQueue { return &s.queue }
 
+// NewDrops implements DropCounter.
+func (s *memorySocket) NewDrops() (uint32, error) { return s.queue.newDrops(), nil }
+
+// Stamp implements Stamper.
+func (s *memorySocket) Stamp(on bool) error {
+	s.queue.stamp(on)
+	return nil
+}
+
 func (s *memorySocket) Close() error {
 	if !s.queue.close() {
 		return net.ErrClosed

@@ -77,6 +77,9 @@ type Packet struct {
 	Local   netip.AddrPort // the address it was sent to (by PKTINFO on wildcard sockets)
 	Payload []byte
 	TOS     uint8 // DSCP and ECN, 0 where the system cannot tell
+	// Received is when the system received it (the first, of those that arrived together): Unix time in nanoseconds, 0
+	// unless its socket is asked for it (Stamper).
+	Received int64
 }
 
 // An Out is one datagram to send: header, payload and padding are gathered, not copied.

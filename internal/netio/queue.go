@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 )
 
 // maxQueuedErrors bounds a socket's error queue, as the kernel's is bounded by the receive buffer: later errors are lost.
@@ -18,6 +19,7 @@ type datagram struct {
 	from, to netip.AddrPort
 	payload  []byte // lent by the network's bufferPool
 	tos      uint8
+	received int64 // Unix time in nanoseconds; 0 where the queue does not stamp
 }
 
 // A receiveQueue is the receiving half of a socket that no kernel polls: datagrams nobody has asked for yet, whole and in
@@ -37,6 +39,8 @@ type receiveQueue struct {
 	watcher      *registration // guarded by mu: of the poller the socket was added to, else nil
 	failure      error         // guarded by mu: why nothing more will arrive
 	closed       bool          // guarded by mu
+	stamps       bool          // guarded by mu: what arrives is told with its time
+	dropped      uint32        // guarded by mu: by offer, since newDrops
 }
 
 func (q *receiveQueue) init(maxDatagrams, maxBytes int) {
@@ -52,10 +56,30 @@ func (q *receiveQueue) offer(d datagram) error {
 		return net.ErrClosed
 	}
 	if q.fullLocked() {
+		q.dropped++
 		return errQueueFull
+	}
+	if q.stamps {
+		d.received = time.Now().UnixNano()
 	}
 	q.appendLocked(d)
 	return nil
+}
+
+// newDrops is how many datagrams offer dropped since it was last called.
+func (q *receiveQueue) newDrops() uint32 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := q.dropped
+	q.dropped = 0
+	return n
+}
+
+// stamp says whether datagrams that are offered are told with their time.
+func (q *receiveQueue) stamp(on bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.stamps = on
 }
 
 // put appends a datagram as soon as there is room for it, or says that the queue was closed.

@@ -227,7 +227,7 @@ func (p *queuePoller) Recv(s Socket, max int) ([]Packet, error) {
 	taken, err := qs.receiver().take(p.taken[:0], max)
 	for _, d := range taken {
 		n := len(d.payload)
-		p.packets = append(p.packets, Packet{Addr: d.from, Local: d.to, Payload: d.payload[:n:n], TOS: d.tos})
+		p.packets = append(p.packets, Packet{Addr: d.from, Local: d.to, Payload: d.payload[:n:n], TOS: d.tos, Received: d.received})
 		p.held = append(p.held, d.payload)
 	}
 	clear(taken)

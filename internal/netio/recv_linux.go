@@ -97,7 +97,7 @@ func (p *poller) take(s *socket, n int) []Packet {
 			Addr:    r.names[i].addrPort(),
 			Local:   to,
 			Payload: r.slots[start : start+length : start+length],
-			TOS:     c.tos,
+			TOS:     c.tos, Received: c.at,
 		}, c.segment)
 		p.counts.received(segments)
 		r.reset(i)

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// await waits until what is so.
+func await(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !so(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+		select {
+		case <-t.Context().Done():
+			t.Fatal("the test is over")
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// logs waits for text in the log.
+func (c *console) logs(t *testing.T, text string) {
+	t.Helper()
+	await(t, fmt.Sprintf("%q in the log", text), func() bool { return strings.Contains(c.err.String(), text) })
+}
+
+// rewrite replaces a file as editors do: all at once.
+func rewrite(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name+".new", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(name+".new", name); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestReloadOnSignal has SIGHUP apply what can be, name what cannot, and leave everything as it was where the file is broken or
+// the relay refuses.
+func TestReloadOnSignal(t *testing.T) {
+	t.Parallel()
+	name := file(t, minimal)
+	c := newConsole(t)
+	c.hangUp = make(chan os.Signal)
+	stop := c.serving(t, "--config", name)
+	before := c.relay.config
+
+	rewrite(t, name, minimal+"quota: {user: {allocations: 7}}\nmetrics: {listen: 127.0.0.1:9479}\nadmin: {listen: 127.0.0.1:9478}\n")
+	c.hangUp <- syscall.SIGHUP
+	c.logs(t, `"msg":"reloaded","cause":"SIGHUP","changed":["quota.user.allocations"]`)
+	c.logs(t, `reload: metrics.listen needs a restart: it stays not set`)
+	if got := c.relay.config.UserAllocations; got != 7 {
+		t.Errorf("the quota is %d", got)
+	}
+	if c.relay.config.Verifier == nil || len(c.relay.config.Listeners) != len(before.Listeners) {
+		t.Errorf("the relay was given %+v", c.relay.config)
+	}
+
+	rewrite(t, name, minimal+"\nquota: {user: {allocations: many}}\n")
+	c.hangUp <- syscall.SIGHUP
+	c.logs(t, name+`:5: quota.user.allocations: \"many\" is not a whole number`)
+	c.relay.fail = errors.New("the relay would rather not")
+	rewrite(t, name, minimal+"quota: {user: {allocations: 8}}\n")
+	c.hangUp <- syscall.SIGHUP
+	c.logs(t, "the relay would rather not")
+	if got := c.relay.config.UserAllocations; got != 7 {
+		t.Errorf("the quota is %d", got)
+	}
+	if code := stop(); code != exitOK {
+		t.Errorf("exit %d: %s", code, &c.err)
+	}
+}
+
+// TestReloadOnChange has a change of the file, and of one that it names, apply by itself.
+func TestReloadOnChange(t *testing.T) {
+	t.Parallel()
+	secret := file(t, "a-secret-of-some-length\n")
+	name := file(t, strings.Replace(minimal, "a-secret-of-some-length", "{file: "+secret+"}", 1))
+	c := newConsole(t)
+	stop := c.serving(t, "--config", name)
+	first := c.relay.config.Verifier
+	rewrite(t, name, strings.Replace(minimal, "a-secret-of-some-length", "{file: "+secret+"}", 1)+"peers: {allow: [10.9.0.0/16]}\n")
+	c.logs(t, `"msg":"reloaded","cause":"file changed","changed":["peers.allow"]`)
+	if want := netip.MustParsePrefix("10.9.0.0/16"); len(c.relay.config.PeersAllow) != 1 || c.relay.config.PeersAllow[0] != want {
+		t.Errorf("peers %v", c.relay.config.PeersAllow)
+	}
+	rewrite(t, secret, "another-secret-of-some-length\n")
+	c.logs(t, `"msg":"reloaded","cause":"file changed","changed":["auth.secrets"]`)
+	if c.relay.config.Verifier == first {
+		t.Error("the relay has the verifier that it had")
+	}
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	c.logs(t, "read configuration: open "+name)
+	if got := c.err.String(); strings.Contains(got, "another-secret") {
+		t.Error("the secret is in the log")
+	}
+	if code := stop(); code != exitOK {
+		t.Errorf("exit %d: %s", code, &c.err)
+	}
+}

@@ -1,0 +1,62 @@
+package admin
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// Wrong tokens that a source may show: so many at once, and one more a while after each. A token of 16 bytes is never
+// found that way, and the log gets no more lines than that.
+const (
+	wrongAtOnce = 10
+	wrongEvery  = 10 * time.Second
+	mostSources = 1024 // that are remembered; it takes that many addresses to be forgotten
+)
+
+// attempts counts wrong tokens by where they came from. The zero value has seen none.
+type attempts struct {
+	mu sync.Mutex
+	// by source, the time at which all its wrong tokens are forgotten: one is for each wrongEvery. Guarded by mu.
+	until map[netip.Addr]time.Time
+}
+
+// left says whether a source may try again.
+func (a *attempts) left(from netip.Addr, now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.until[from].Sub(now) <= (wrongAtOnce-1)*wrongEvery
+}
+
+// add counts a wrong token.
+func (a *attempts) add(from netip.Addr, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.until == nil {
+		a.until = map[netip.Addr]time.Time{}
+	}
+	if _, known := a.until[from]; !known && len(a.until) >= mostSources {
+		a.forgetLocked(now)
+	}
+	if start := a.until[from]; start.After(now) {
+		now = start
+	}
+	a.until[from] = now.Add(wrongEvery)
+}
+
+// forgetLocked makes room for a source: those whose time is over go, or else the one whose time is over first.
+func (a *attempts) forgetLocked(now time.Time) {
+	var first netip.Addr
+	for from, until := range a.until {
+		if !until.After(now) {
+			delete(a.until, from)
+			continue
+		}
+		if best, ok := a.until[first]; !ok || until.Before(best) {
+			first = from
+		}
+	}
+	if len(a.until) >= mostSources {
+		delete(a.until, first)
+	}
+}

@@ -1,0 +1,151 @@
+package admin
+
+import (
+	"net/http"
+	"time"
+
+	"turnout/allocation"
+	"turnout/relay"
+)
+
+// A statusBody is the answer of GET /v1/status. Counters are totals since the start.
+type statusBody struct {
+	Version                string            `json:"version"`
+	Revision               string            `json:"revision"`
+	Started                time.Time         `json:"started"`
+	Now                    time.Time         `json:"now"`
+	State                  State             `json:"state"`
+	Reasons                []string          `json:"reasons"`
+	Allocations            int               `json:"allocations"`
+	AllocationsByTransport map[string]int    `json:"allocationsByTransport"`
+	AllocationsTotal       uint64            `json:"allocationsTotal"`
+	Relayed                relayedBody       `json:"relayed"`
+	Drops                  map[string]uint64 `json:"drops"`
+	Requests               []requestBody     `json:"requests"`
+	Authentications        map[string]uint64 `json:"authentications"`
+	Latency                latencyBody       `json:"latency"`
+	Ports                  portsBody         `json:"ports"`
+	Connections            int               `json:"connections"`
+	Workers                int               `json:"workers"`
+	Drain                  drainBody         `json:"drain"`
+	Config                 configBody        `json:"config"`
+}
+
+// A trafficBody counts relayed packets and their payload.
+type trafficBody struct {
+	Packets uint64 `json:"packets"`
+	Bytes   uint64 `json:"bytes"`
+}
+
+type relayedBody struct {
+	FromClients trafficBody `json:"fromClients"`
+	ToPeers     trafficBody `json:"toPeers"`
+	FromPeers   trafficBody `json:"fromPeers"`
+	ToClients   trafficBody `json:"toClients"`
+}
+
+// A requestBody counts requests of a method that were answered with a code; 0 is success.
+type requestBody struct {
+	Method string `json:"method"`
+	Code   int    `json:"code"`
+	Count  uint64 `json:"count"`
+}
+
+// A latencyBody says how long a sample of UDP packets was in the relay.
+type latencyBody struct {
+	Buckets []bucketBody `json:"buckets"`
+}
+
+// A bucketBody counts what took at most le seconds, those of the buckets before it among them. The last one's le is the
+// text +Inf, as Prometheus writes it.
+type bucketBody struct {
+	UpTo  any    `json:"le"`
+	Count uint64 `json:"count"`
+}
+
+// latencyOf adds up histograms of one scale.
+func latencyOf(all ...relay.Histogram) latencyBody {
+	b := latencyBody{Buckets: []bucketBody{}}
+	var count uint64
+	for _, h := range all {
+		count += h.Count
+		for i, c := range h.Classic {
+			if i == len(b.Buckets) {
+				b.Buckets = append(b.Buckets, bucketBody{UpTo: c.UpTo})
+			}
+			b.Buckets[i].Count += c.Count
+		}
+	}
+	b.Buckets = append(b.Buckets, bucketBody{"+Inf", count})
+	return b
+}
+
+// A portsBody is about UDP ports.
+type portsBody struct {
+	Used int `json:"used"`
+	All  int `json:"all"`
+}
+
+type drainBody struct {
+	Draining bool       `json:"draining"`
+	Deadline *time.Time `json:"deadline,omitempty"`
+}
+
+type configBody struct {
+	Hash   string    `json:"hash"`
+	Loaded time.Time `json:"loaded"`
+}
+
+func drainOf(d DrainState) drainBody {
+	b := drainBody{Draining: d.Draining}
+	if !d.Deadline.IsZero() {
+		at := d.Deadline.UTC()
+		b.Deadline = &at
+	}
+	return b
+}
+
+func trafficOf(t relay.Traffic) trafficBody { return trafficBody(t) }
+
+// transports are those that clients come by, by their names in filters and counts.
+var transports = map[string]allocation.Transport{
+	"udp": allocation.UDP, "tcp": allocation.TCP, "tls": allocation.TLS, "dtls": allocation.DTLS,
+}
+
+// status says how everything is. Without a relay its counts are zero.
+func (a *API) status(*http.Request) (reply, error) {
+	c := a.Control.Configuration()
+	b := statusBody{
+		Version: a.Build.Version, Revision: a.Build.Revision,
+		Started: a.Started.UTC(), Now: time.Now().UTC(), State: a.state(), Reasons: []string{},
+		AllocationsByTransport: map[string]int{}, Drops: map[string]uint64{},
+		Requests: []requestBody{}, Authentications: map[string]uint64{}, Latency: latencyOf(),
+		Drain: drainOf(a.Control.Draining()), Config: configBody{c.Hash, c.Loaded.UTC()},
+	}
+	if r := a.Relay(); r != nil {
+		b.count(r.Stats())
+	}
+	if a.Drops != nil {
+		a.Drops(func(reason string, n uint64) { b.Drops[reason] += n })
+	}
+	return reply{http.StatusOK, b}, nil
+}
+
+// count fills in what the relay counts. Requests that there were none of are left out.
+func (b *statusBody) count(s relay.Stats) {
+	b.Allocations, b.AllocationsTotal = s.Allocations, s.AllocationsTotal
+	for name, t := range transports {
+		b.AllocationsByTransport[name] = s.AllocationsBy[t]
+	}
+	b.Relayed = relayedBody{trafficOf(s.FromClients), trafficOf(s.ToPeers), trafficOf(s.FromPeers), trafficOf(s.ToClients)}
+	s.EachDrop(func(reason string, n uint64) { b.Drops[reason] = n })
+	s.EachRequest(func(method string, code int, n uint64) {
+		if n > 0 {
+			b.Requests = append(b.Requests, requestBody{method, code, n})
+		}
+	})
+	s.EachAuthentication(func(result string, n uint64) { b.Authentications[result] = n })
+	b.Latency = latencyOf(s.LatencyToPeers, s.LatencyToClients)
+	b.Ports = portsBody{s.PortsInUse, s.Ports}
+	b.Connections, b.Workers = s.Streams, s.Workers
+}

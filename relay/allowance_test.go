@@ -1,0 +1,193 @@
+package relay
+
+import (
+	"sync"
+	"testing"
+	"unsafe"
+
+	"turnout/allocation"
+	"turnout/internal/netio"
+)
+
+// TestAllowance has the allocations of a user on several workers relay together more than its bandwidth, in rounds that
+// begin at the same time: a second's worth passes at once, then as much as the bandwidth carries.
+func TestAllowance(t *testing.T) {
+	t.Parallel()
+	for _, workers := range []int{1, 2, 8} {
+		for _, bitsPerSecond := range []int64{64_000, 1_000_000, 50_000_000, 10_000_000_000} {
+			s := newAllowances(workers, newQuotas(Config{UserBandwidth: bitsPerSecond}))
+			a := s.join("carol", "", 1)
+			all := make([]worker, workers)
+			for i := range all {
+				all[i].index = i
+				all[i].view(a)
+			}
+			const seconds, size = 20, 1200
+			offered := int(bitsPerSecond/8/size)*3/1000/workers + 1 // a round, and 1,000 rounds a second
+			relayed := 0
+			for i := range seconds * 1000 {
+				now := allocation.Time(1 + i*1_000_000)
+				for k := range all {
+					all[k].now = now
+					for range offered {
+						if l := all[k].lease(a); l.room() {
+							l.spend(size)
+							relayed += size
+						}
+					}
+				}
+				for k := range all {
+					all[k].settleLeases()
+				}
+			}
+			want := float64(bitsPerSecond) / 8 * (seconds + 1)
+			slack := want*0.01 + float64((workers*offered+1)*size) // one round of everybody's
+			if got := float64(relayed); got < want-slack || got > want+slack {
+				t.Errorf("%d workers, %d bits/s: %.0f bytes in %d s, want %.0f ± %.0f", workers, bitsPerSecond, got, seconds, want, slack)
+			}
+		}
+	}
+}
+
+// Whatever is charged at the same time is paid for.
+func TestAllowanceIsChargedTogether(t *testing.T) {
+	t.Parallel()
+	var a allowance
+	var all sync.WaitGroup
+	const goroutines, times, cost = 8, 10_000, 1000
+	for range goroutines {
+		all.Go(func() {
+			for range times {
+				a.charge(cost, 5)
+			}
+		})
+	}
+	all.Wait()
+	if got := a.paid.Load(); got != 5+goroutines*times*cost {
+		t.Errorf("paid until %d, want %d", got, 5+goroutines*times*cost)
+	}
+}
+
+// A user without allocations is forgotten once nothing is owed, and not before.
+func TestAllowanceIsForgotten(t *testing.T) {
+	t.Parallel()
+	s := newAllowances(1, newQuotas(Config{UserBandwidth: 8000}))
+	carol, dave := s.join("carol", "", 1), s.join("dave", "", 1)
+	if s.join("carol", "", 1) != carol || dave == carol {
+		t.Fatal("an allowance is not a user's")
+	}
+	carol.charge(allocation.Second/2, 1)
+	s.leave(carol, 2)
+	if n := s.len(); n != 2 {
+		t.Errorf("%d users, want 2: one allocation is left", n)
+	}
+	s.leave(carol, 3)
+	s.leave(dave, 3)
+	if s.join("carol", "", 4) != carol {
+		t.Error("forgotten while something was owed: making allocations anew is a way around the limit")
+	}
+	s.leave(carol, 4)
+	for i := range 1000 { // ever again, while something is owed
+		s.leave(s.join("carol", "", allocation.Time(5+i)), allocation.Time(5+i))
+	}
+	if len(s.waiting) > 2 {
+		t.Errorf("%d entries wait for two users", len(s.waiting))
+	}
+	erin := s.join("erin", "", allocation.Time(allocation.Second))
+	if s.len() != 1 || len(s.waiting) != 0 {
+		t.Errorf("%d users, want one; %d wait", s.len(), len(s.waiting))
+	}
+	s.leave(erin, allocation.Time(allocation.Second))
+	if s.len() != 0 {
+		t.Error("a user without allocation and debt is remembered")
+	}
+}
+
+// The class of the newest allocation's credential is the user's, and other quotas take effect at once.
+func TestAllowanceOfAClass(t *testing.T) {
+	t.Parallel()
+	classes := map[string]Class{"gold": {Bandwidth: 2_000_000}}
+	s := newAllowances(1, newQuotas(Config{UserBandwidth: 1_000_000, Classes: classes}))
+	a := s.join("carol", "", 1)
+	is := func(what string, bitsPerSecond int64) {
+		t.Helper()
+		if got, want := rate(a.rate.Load()), rateOf(bitsPerSecond); got != want {
+			t.Errorf("%s: rate %d, want %d", what, got, want)
+		}
+	}
+	is("no class", 1_000_000)
+	s.join("carol", "gold", 1)
+	is("gold", 2_000_000)
+	s.join("carol", "tin", 1)
+	is("a class that nobody knows", 1_000_000)
+	s.join("carol", "gold", 1)
+	s.replace(newQuotas(Config{Classes: map[string]Class{"gold": {Bandwidth: 3_000_000}}}))
+	is("gold, replaced", 3_000_000)
+	s.replace(newQuotas(Config{}))
+	is("no limit any more", 0)
+}
+
+// TestSetQuotas gives a limit to users whose allocations were made without one.
+func TestSetQuotas(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, derivedUsers)
+	b.become(t, "carol")
+	ways := b.ways(t, 100)
+	relays := func(w way) bool {
+		b.deliver(w.socket, w.packet)
+		return len(b.poller.outs) == 1
+	}
+	if !relays(ways[0]) || !relays(ways[1]) {
+		t.Fatal("nothing is relayed without a limit")
+	}
+	b.setQuotas(newQuotas(Config{UserBandwidth: 8 * 150}))
+	b.w.round(nil) // what was posted
+	for i, want := range []bool{true, true, false, false} {
+		if got := relays(ways[i%2]); got != want {
+			t.Errorf("datagram %d relayed: %v, want %v", i, got, want)
+		}
+	}
+	b.setQuotas(newQuotas(Config{}))
+	b.w.round(nil)
+	if !relays(ways[0]) {
+		t.Error("the limit is still there")
+	}
+	if b.Stats().Dropped(DropUserBandwidth) != 2 {
+		t.Errorf("%d drops, want 2", b.Stats().Dropped(DropUserBandwidth))
+	}
+}
+
+// A datagram whose user has a bandwidth costs no allocation and no copy either.
+func TestRelayWithinABandwidth(t *testing.T) {
+	b := newBench(t, derivedUsers, func(c *Config) { c.UserBandwidth, c.AllocationBandwidth = 1e12, 1e12 })
+	b.become(t, "carol")
+	for _, w := range b.ways(t, 160) {
+		b.deliver(w.socket, w.packet)
+		if len(b.poller.outs) != 1 || unsafe.SliceData(b.poller.outs[0].Payload) != unsafe.SliceData(w.payload) {
+			t.Errorf("%v: not relayed in place", w)
+		}
+		if n := testing.AllocsPerRun(200, func() { b.deliver(w.socket, w.packet) }); n > 0 && !raceEnabled {
+			t.Errorf("%v: %v allocations", w, n)
+		}
+	}
+	if b.w.allowances.len() != 1 || b.w.allowances.byName["carol"].paid.Load() == 0 {
+		t.Error("nothing was counted as carol's")
+	}
+}
+
+// BenchmarkRelayBatchWithinABandwidth is BenchmarkRelayBatch where the user has a bandwidth.
+func BenchmarkRelayBatchWithinABandwidth(b *testing.B) {
+	bench := newBench(b, derivedUsers, func(c *Config) { c.UserBandwidth = 1e12 })
+	bench.become(b, "carol")
+	w := bench.ways(b, 160)[0]
+	for range 64 {
+		bench.poller.packets = append(bench.poller.packets, w.packet)
+	}
+	bench.poller.packets = bench.poller.packets[len(bench.poller.packets)-64:]
+	event := []netio.Event{{ID: bench.poller.ids[w.socket], Readable: true}}
+	b.ReportAllocs()
+	for b.Loop() {
+		bench.w.round(event)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/64, "ns/packet")
+}

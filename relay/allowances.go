@@ -1,0 +1,140 @@
+package relay
+
+import (
+	"sync"
+
+	"turnout/allocation"
+)
+
+// allowances are those of every user with a live allocation. They are locked when allocations begin and end, and on
+// reload; packets go by the allowance that their allocation's link names.
+//
+// A user whose last allocation ends is remembered until its bucket is full again: or ending allocations and making new
+// ones would be a way around the limit.
+type allowances struct {
+	workers int // immutable
+
+	mu      sync.Mutex
+	quotas  *quotas               // guarded by mu
+	byName  map[string]*allowance // guarded by mu
+	waiting []*allowance          // guarded by mu: those that had no allocation, the first of them first
+}
+
+func newAllowances(workers int, q *quotas) *allowances {
+	return &allowances{workers: workers, quotas: q, byName: map[string]*allowance{}}
+}
+
+// join is the allowance of a user that makes an allocation. What the class of its credential may use is the user's from
+// now on: the service has put the user into another class, or did so first elsewhere.
+func (s *allowances) join(name, class string, now allocation.Time) *allowance {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sweepLocked(now)
+	a := s.byName[name]
+	if a == nil {
+		a = &allowance{name: name, leases: make([]*lease, s.workers)}
+		s.byName[name] = a
+	}
+	a.allocations++
+	a.class = class
+	a.take(s.quotas)
+	return a
+}
+
+// take makes the rate that of the quotas. The caller holds allowances.mu.
+func (a *allowance) take(q *quotas) {
+	c, _ := q.of([]byte(a.class))
+	a.rate.Store(int64(rateOf(c.Bandwidth)))
+}
+
+// replace puts other quotas into effect.
+func (s *allowances) replace(q *quotas) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.quotas = q
+	for _, a := range s.byName {
+		a.take(q)
+	}
+}
+
+// leave says that an allocation of the user has ended.
+func (s *allowances) leave(a *allowance, now allocation.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a.allocations--
+	if a.allocations == 0 && !a.waits {
+		a.waits = true
+		s.waiting = append(s.waiting, a)
+	}
+	s.sweepLocked(now)
+}
+
+// sweepLocked forgets users who have no allocation and whose bucket is full.
+func (s *allowances) sweepLocked(now allocation.Time) {
+	for len(s.waiting) > 0 {
+		a := s.waiting[0]
+		if a.allocations == 0 && !a.full(now) {
+			return
+		}
+		s.waiting[0], a.waits = nil, false
+		s.waiting = s.waiting[1:]
+		if a.allocations == 0 {
+			delete(s.byName, a.name)
+		}
+	}
+	s.waiting = nil
+}
+
+// len is how many users are known.
+func (s *allowances) len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.byName)
+}
+
+// join gives an allocation that begins its user's allowance, where a user's traffic is counted.
+func (w *worker) join(a *allocation.Allocation, l *link) {
+	user := w.table.User(a)
+	if user == "" || !w.quotas.Load().meter() {
+		return
+	}
+	l.allowance = w.allowances.join(user, l.class, w.now)
+	w.view(l.allowance)
+	for _, c := range l.connections {
+		c.allowance.Store(l.allowance)
+	}
+}
+
+// setQuotas puts other quotas into effect: the number of allocations for the next ones, the bandwidth at once. Safe for
+// concurrent use.
+func (s *Server) setQuotas(q *quotas) {
+	s.quotas.Store(q)
+	s.allowances.replace(q)
+	for _, w := range s.workers {
+		w.inbox.put(post{do: (*worker).joinAll})
+	}
+}
+
+// joinAll gives allocations that were made when no user's traffic was counted their user's allowance.
+func (w *worker) joinAll() {
+	for a := range w.table.All() {
+		if l := &w.links[a.ID().Index()]; l.live && l.allowance == nil {
+			w.join(a, l)
+		}
+	}
+}
+
+// leave takes it away again.
+func (w *worker) leave(l *link) {
+	if l.allowance != nil {
+		w.allowances.leave(l.allowance, w.now)
+		l.allowance = nil
+	}
+}
+
+// view makes this worker's view of an allowance, once and not while packets are relayed.
+func (w *worker) view(a *allowance) {
+	if a != nil && a.leases[w.index] == nil {
+		a.leases[w.index] = &lease{of: a}
+	}
+}

@@ -1,0 +1,44 @@
+package relay
+
+// A Class is what the credentials of a class may use, in place of Config.UserAllocations and Config.UserBandwidth. The
+// class stands in the suffix of a credential, where only the service can have put it.
+type Class struct {
+	// Allocations is how many a user of the class may have at a time. If zero, any number.
+	Allocations int
+	// Bandwidth is how many bits a second of payload they may relay together, both ways. If zero, any number.
+	Bandwidth int64
+}
+
+// quotas are what users may use, by class. They are immutable, and replaced as one.
+type quotas struct {
+	user    Class // of credentials without a class, and of a class that is not known here
+	classes map[string]Class
+}
+
+func newQuotas(c Config) *quotas {
+	return &quotas{user: Class{c.UserAllocations, c.UserBandwidth}, classes: c.Classes}
+}
+
+// of is what a class may use; known says whether it is one of the configuration's. No class is.
+func (q *quotas) of(class []byte) (c Class, known bool) {
+	if len(class) == 0 {
+		return q.user, true
+	}
+	if c, known = q.classes[string(class)]; known {
+		return c, true
+	}
+	return q.user, false
+}
+
+// meter says whether users' traffic has to be counted.
+func (q *quotas) meter() bool {
+	if q.user.Bandwidth > 0 {
+		return true
+	}
+	for _, c := range q.classes {
+		if c.Bandwidth > 0 {
+			return true
+		}
+	}
+	return false
+}

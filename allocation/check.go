@@ -281,7 +281,7 @@ func (l *Ledger) check() error {
 			if i != 0 && !free[uint32(i)] {
 				return fmt.Errorf("ledger: entry %d is lost", i)
 			}
-		case i == 0 || e.name == "" || e.refs < 1 || e.charged < 0 || e.charged > e.refs || l.index[e.name] != uint32(i):
+		case i == 0 || e.name == "" || e.refs < 1 || e.charged < 0 || e.reserved < 0 || e.charged+e.reserved > e.refs || l.index[e.name] != uint32(i):
 			return fmt.Errorf("ledger: entry %d is %+v", i, e)
 		default:
 			used++

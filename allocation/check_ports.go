@@ -17,6 +17,15 @@ func (p *Ports) check() error {
 	if reserved != len(p.reservations.byToken) {
 		return fmt.Errorf("ports: %d reserved, %d tokens", reserved, len(p.reservations.byToken))
 	}
+	held := make(map[hold]int)
+	for _, r := range p.reservations.byToken {
+		held[r.hold]++
+	}
+	for h, n := range held {
+		if h.user != 0 && h.ledger.reserved(h.user) != n {
+			return fmt.Errorf("ports: %d reserved for user %d, who is charged for %d", n, h.user, h.ledger.reserved(h.user))
+		}
+	}
 	queued := make(map[reservationDue]bool)
 	for _, d := range p.reservations.queue {
 		queued[d] = true
@@ -95,4 +104,10 @@ func (p *Ports) state(at place) portState {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.pools[at.pool].at(at.port).state
+}
+
+func (l *Ledger) reserved(user uint32) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.entries[user].reserved
 }

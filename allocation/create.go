@@ -9,7 +9,7 @@ type Request struct {
 	Key            []byte     // Long-term key, at most 32 bytes; copied.
 	User           string     // Charged in the ledger; "" is never limited.
 	Subject        string     // For logs and lists.
-	MaxPerUser     int        // Allocations of User at a time. 0: no limit.
+	MaxPerUser     int        // Allocations of User at a time, and reserved ports. 0: no limit.
 	IPv4, IPv6     bool       // Families wanted. Both without Additional: both or none.
 	Additional     bool       // IPv6 was ADDITIONAL-ADDRESS-FAMILY: one of the two may fail (see FamilyError).
 	EvenPort       bool       // EVEN-PORT; every family's port is even then.
@@ -38,13 +38,16 @@ func (t *Table) Create(ft FiveTuple, r Request, now Time) (*Allocation, error) {
 	if t.allocations.len() == maxAllocations {
 		return nil, ErrCapacity
 	}
-	user, subject, err := t.ledger.reserve(r.User, r.Subject, r.MaxPerUser)
+	user, subject, err := t.charge(&r, now)
 	if err != nil {
 		return nil, err
 	}
-	got, err := t.ports.take(&r, now)
+	got, err := t.ports.take(&r, hold{t.ledger, user}, now)
 	if err != nil {
 		t.ledger.release(user, subject)
+		if r.ReserveNext {
+			t.ledger.releaseReservation(user)
+		}
 		return nil, err
 	}
 	// Nothing fails from here on.
@@ -80,6 +83,16 @@ func (t *Table) Create(ft FiveTuple, r Request, now Time) (*Allocation, error) {
 		}
 	}
 	return a, nil
+}
+
+// charge charges r to its user. A reservation that has run out may still be counted: nobody has looked.
+func (t *Table) charge(r *Request, now Time) (user, subject uint32, err error) {
+	user, subject, err = t.ledger.charge(r)
+	if err == ErrQuota {
+		t.ports.Expire(now)
+		user, subject, err = t.ledger.charge(r)
+	}
+	return user, subject, err
 }
 
 // setPlace makes at the family's relayed transport address.

@@ -77,7 +77,7 @@ func TestCreateLeavesNothingBehindOnError(t *testing.T) {
 		}, ErrReservation},
 		{"own token and quota reached", func(t *testing.T, table *Table) Request {
 			r := single()
-			r.Owner, r.ReserveNext, r.User, r.MaxPerUser = owner, true, "alice", 1
+			r.Owner, r.ReserveNext, r.User, r.MaxPerUser = owner, true, "alice", 2
 			token, _ := mustCreate(t, table, 1, r, start).Token()
 			return Request{UseReservation: true, Reservation: token, Owner: owner, User: "alice", MaxPerUser: 1}
 		}, ErrQuota},

@@ -207,7 +207,7 @@ func (d *driver) reserved(a *Allocation, m *modelAllocation) {
 		if d.model.taken(next, false, d.now) {
 			d.failf("reserved address %v is not to be had", next)
 		}
-		d.model.reservations[token] = modelReservation{m.Owner, next, d.now.add(ReservationHold)}
+		d.model.reservations[token] = modelReservation{m.Owner, m.User, next, d.now.add(ReservationHold)}
 	}
 }
 

@@ -6,7 +6,11 @@ import (
 )
 
 // A Ledger counts allocations by user and in all, and keeps the names that allocations cannot hold themselves, since
-// they have no pointers. It is shared by all workers and touched when allocations are made and ended only.
+// they have no pointers. A port that a user has reserved (EVEN-PORT with R) counts as an allocation of the user, or
+// reserving would be a way to hold more. It is shared by all workers and touched when allocations and reservations are
+// made and ended only.
+//
+// LOCK ORDERING: Ports.mu, then Ledger.mu.
 type Ledger struct {
 	mu sync.Mutex
 
@@ -20,9 +24,10 @@ type Ledger struct {
 
 // A ledgerEntry is a name that an allocation has as its user or its subject.
 type ledgerEntry struct {
-	name    string
-	refs    int // allocations that name it, twice where it is both
-	charged int // allocations that count as this user's
+	name     string
+	refs     int // allocations that name it, twice where it is both, and reservations
+	charged  int // allocations that count as this user's
+	reserved int // ports that are reserved for this user
 }
 
 // NewLedger makes a ledger that admits total allocations at a time; 0 is no limit.
@@ -44,27 +49,55 @@ func (l *Ledger) Total() int {
 	return l.total
 }
 
-// reserve charges an allocation to user, unless it has max of them already (0: no limit) or the total is reached. The
-// numbers it returns name user and subject until release.
-func (l *Ledger) reserve(user, subject string, max int) (u, s uint32, err error) {
+// charge charges what r asks for to its user, an allocation and perhaps a reservation, unless that is more than it may
+// have or the total is reached. The numbers it returns name user and subject until release.
+func (l *Ledger) charge(r *Request) (user, subject uint32, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if i := l.index[user]; i != 0 && max > 0 && l.entries[i].charged >= max {
+	if r.MaxPerUser > 0 && r.User != "" && l.heldLocked(r) > r.MaxPerUser {
 		return 0, 0, ErrQuota // RFC 8656 §5, §7.2
 	}
 	if l.limit > 0 && l.total >= l.limit {
 		return 0, 0, ErrCapacity
 	}
 	l.total++
-	u = l.internLocked(user)
-	s = l.internLocked(subject)
-	if u != 0 {
-		l.entries[u].charged++
+	user = l.internLocked(r.User)
+	subject = l.internLocked(r.Subject)
+	if user != 0 {
+		l.entries[user].charged++
 	}
-	return u, s, nil
+	if user != 0 && r.ReserveNext {
+		l.internLocked(r.User)
+		l.entries[user].reserved++
+	}
+	return user, subject, nil
 }
 
-// release undoes a reserve.
+// heldLocked is how much r's user would have along with what r asks for.
+func (l *Ledger) heldLocked(r *Request) int {
+	e := &l.entries[l.index[r.User]]
+	held := e.charged + 1 + e.reserved
+	switch {
+	case r.ReserveNext:
+		held++
+	case r.UseReservation && e.reserved > 0:
+		held-- // a port that is reserved becomes an allocation's
+	}
+	return held
+}
+
+// releaseReservation says that a port which charge counted as reserved for user is so no more. 0 is nobody.
+func (l *Ledger) releaseReservation(user uint32) {
+	if user == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.entries[user].reserved--
+	l.dropLocked(user)
+}
+
+// release undoes a charge, but for what it reserved.
 func (l *Ledger) release(user, subject uint32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -76,14 +109,14 @@ func (l *Ledger) release(user, subject uint32) {
 	l.dropLocked(subject)
 }
 
-// name is the text behind a number of reserve; "" for 0.
+// name is the text behind a number of charge; "" for 0.
 func (l *Ledger) name(i uint32) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.entries[i].name
 }
 
-// number is what reserve gave for a name; 0 where no allocation has it.
+// number is what charge gave for a name; 0 where no allocation has it.
 func (l *Ledger) number(name string) uint32 {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -104,8 +104,8 @@ func TestNamesAreKeptOnce(t *testing.T) {
 	t.Parallel()
 	l := NewLedger(0)
 	buffer := []byte("alice")
-	u1, s1, _ := l.reserve(string(buffer), "alice", 0)
-	u2, s2, _ := l.reserve("alice", "bob", 0)
+	u1, s1, _ := l.charge(&Request{User: string(buffer), Subject: "alice"})
+	u2, s2, _ := l.charge(&Request{User: "alice", Subject: "bob"})
 	if u1 != s1 || u1 != u2 || s2 == u2 || len(l.index) != 2 || l.name(u1) != "alice" || l.name(s2) != "bob" || l.name(0) != "" {
 		t.Errorf("numbers %d %d %d %d, %d names", u1, s1, u2, s2, len(l.index))
 	}
@@ -116,7 +116,109 @@ func TestNamesAreKeptOnce(t *testing.T) {
 	}
 	l.release(u2, s2)
 	must(t, l.check())
-	if u3, _, _ := l.reserve("carol", "", 0); l.name(u3) != "carol" || len(l.entries) != 3 {
+	if u3, _, _ := l.charge(&Request{User: "carol"}); l.name(u3) != "carol" || len(l.entries) != 3 {
 		t.Errorf("%d entries", len(l.entries))
+	}
+}
+
+// A reserved port counts until it is taken, has run out, or is given up.
+func TestReservationsCount(t *testing.T) {
+	t.Parallel()
+	table := newTable(t, 50000, 50099)
+	r := single()
+	r.User, r.Subject, r.MaxPerUser = "alice", "8:acs:alice", 2
+	reserving := r
+	reserving.EvenPort, reserving.ReserveNext = true, true
+	refused := func(what string, n int, r Request, now Time) {
+		t.Helper()
+		if _, err := table.Create(tuple(n), r, now); err != ErrQuota {
+			t.Errorf("%s: %v, want the quota to be reached", what, err)
+		}
+		must(t, table.Check())
+	}
+	one := reserving
+	one.MaxPerUser = 1
+	refused("an allocation and a reservation of one", 1, one, start)
+	a := mustCreate(t, table, 1, reserving, start)
+	refused("the third of two", 2, r, start)
+	token, _ := a.Token()
+	table.Delete(a)
+	refused("two more beside the reserved one", 2, reserving, start)
+	taking := r
+	taking.UseReservation = true
+	if _, err := table.Create(tuple(2), taking, start); err != ErrReservation {
+		t.Errorf("a token that nobody was given: %v", err)
+	}
+	mustCreate(t, table, 2, r, start)
+	refused("an allocation beside the reserved port and another", 3, r, start)
+	taking.Reservation = token
+	b := mustCreate(t, table, 3, taking, start) // the reserved port becomes an allocation's: no third one
+	refused("the third of two", 4, r, start)
+	table.Delete(b)
+	mustCreate(t, table, 4, r, start)
+	must(t, table.Check())
+}
+
+// Every way a reservation ends gives its user's place back.
+func TestQuotaOfAReservationIsReturned(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(table *Table, a *Allocation) (now Time){
+		"its time": func(table *Table, a *Allocation) Time {
+			table.Delete(a)
+			return start.add(ReservationHold) // which nobody has told the ports
+		},
+		"its time, seen": func(table *Table, a *Allocation) Time {
+			table.ports.Expire(start.add(ReservationHold))
+			table.Delete(a)
+			return start
+		},
+		"Undo": func(table *Table, a *Allocation) Time {
+			table.Undo(a)
+			return start
+		},
+		"taken": func(table *Table, a *Allocation) Time {
+			r := single()
+			r.UseReservation, r.Owner, r.User = true, a.Owner(), "alice"
+			r.Reservation, _ = a.Token()
+			b, err := table.Create(tuple(9), r, start)
+			if err != nil {
+				t.Fatal(err)
+			}
+			table.Delete(b)
+			table.Delete(a)
+			return start
+		},
+		"Rebind and Undo": func(table *Table, a *Allocation) Time {
+			if err := table.Rebind(a, false, start); err != nil {
+				t.Fatal(err)
+			}
+			table.Undo(a)
+			return start
+		},
+		"no port": func(table *Table, a *Allocation) Time {
+			r := single()
+			r.User, r.EvenPort, r.ReserveNext = "alice", true, true
+			for n := 1; ; n++ {
+				if _, err := table.Create(tuple(n), r, start); err == ErrCapacity {
+					break
+				} else if err != nil {
+					t.Fatal(err)
+				}
+			}
+			for a := range table.All() {
+				table.Undo(a)
+			}
+			return start
+		},
+	} {
+		table := newTable(t, 50000, 50007)
+		r := single()
+		r.User, r.Subject, r.MaxPerUser, r.EvenPort, r.ReserveNext = "alice", "8:acs:alice", 2, true, true
+		now := end(table, mustCreate(t, table, 0, r, start))
+		must(t, table.Check())
+		if _, err := table.Create(tuple(10), r, now); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		must(t, table.Check())
 	}
 }

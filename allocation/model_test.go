@@ -44,6 +44,7 @@ type modelChannel struct {
 
 type modelReservation struct {
 	owner [16]byte
+	user  string // who is charged for it
 	at    netip.AddrPort
 	until Time
 }
@@ -97,22 +98,43 @@ func (m *model) hasPort(ipv6, tcp, even, pair bool, now Time) bool {
 	return false
 }
 
-// create says what Create should answer, and which families it should leave out.
-func (m *model) create(ft FiveTuple, r *Request, total int, now Time) (missing [2]bool, err error) {
-	charged := 0
+// held is what counts as a user's: allocations and reserved ports.
+func (m *model) held(user string, now Time) int {
+	n := m.reserved(user, now)
 	for _, a := range m.allocations {
-		if a.User == r.User && r.User != "" {
-			charged++
+		if a.User == user {
+			n++
 		}
 	}
-	switch held, ok := m.reservations[r.Reservation]; {
+	return n
+}
+
+func (m *model) reserved(user string, now Time) (n int) {
+	for _, r := range m.reservations {
+		if r.user == user && now < r.until {
+			n++
+		}
+	}
+	return n
+}
+
+// create says what Create should answer, and which families it should leave out.
+func (m *model) create(ft FiveTuple, r *Request, total int, now Time) (missing [2]bool, err error) {
+	held := m.held(r.User, now)
+	switch reserved := m.reserved(r.User, now); {
+	case r.ReserveNext:
+		held++
+	case r.UseReservation && reserved > 0:
+		held--
+	}
+	switch reserved, ok := m.reservations[r.Reservation]; {
 	case m.leads(ft):
 		return missing, ErrInUse
-	case r.MaxPerUser > 0 && charged >= r.MaxPerUser:
+	case r.MaxPerUser > 0 && r.User != "" && held >= r.MaxPerUser:
 		return missing, ErrQuota
 	case total > 0 && len(m.allocations) >= total:
 		return missing, ErrCapacity
-	case r.UseReservation && (!ok || held.owner != r.Owner || now >= held.until):
+	case r.UseReservation && (!ok || reserved.owner != r.Owner || now >= reserved.until):
 		return missing, ErrReservation
 	case r.UseReservation:
 		return missing, nil

@@ -41,8 +41,7 @@ func (p *Ports) retake(old place, even bool, token [8]byte, owner [16]byte, now 
 		return old, ErrCapacity
 	}
 	if pair {
-		p.cancelLocked(token)
-		p.reserveAsLocked(token, at, owner, now)
+		p.reserveAsLocked(token, at, owner, p.cancelLocked(token), now)
 	}
 	q.release(old.port, false)
 	return at, nil

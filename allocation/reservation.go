@@ -5,6 +5,20 @@ type reservation struct {
 	at    place
 	owner [16]byte
 	until Time
+	hold  hold
+}
+
+// A hold is who is charged for a reservation; the zero hold is nobody.
+type hold struct {
+	ledger *Ledger
+	user   uint32
+}
+
+// release says that the reservation has ended.
+func (h hold) release() {
+	if h.user != 0 {
+		h.ledger.releaseReservation(h.user)
+	}
 }
 
 // reservations are all that have not been taken; guarded by Ports.mu.
@@ -19,19 +33,19 @@ type reservationDue struct {
 }
 
 // reserveLocked keeps the port after at under a new token, which nobody can guess.
-func (p *Ports) reserveLocked(at place, owner [16]byte, now Time) (token [8]byte) {
+func (p *Ports) reserveLocked(at place, owner [16]byte, h hold, now Time) (token [8]byte) {
 	for token == [8]byte{} || p.reservations.byToken[token] != (reservation{}) {
 		p.entropy.fill(token[:])
 	}
-	p.reserveAsLocked(token, at, owner, now)
+	p.reserveAsLocked(token, at, owner, h, now)
 	return token
 }
 
-func (p *Ports) reserveAsLocked(token [8]byte, at place, owner [16]byte, now Time) {
+func (p *Ports) reserveAsLocked(token [8]byte, at place, owner [16]byte, h hold, now Time) {
 	at.port++ // at is even, so that the next is on the same address
 	p.pools[at.pool].reserve(at.port)
 	until := now.add(ReservationHold)
-	p.reservations.byToken[token] = reservation{at: at, owner: owner, until: until}
+	p.reservations.byToken[token] = reservation{at: at, owner: owner, until: until, hold: h}
 	p.reservations.queue = append(p.reservations.queue, reservationDue{token, until})
 }
 
@@ -43,6 +57,7 @@ func (p *Ports) claimLocked(token [8]byte, owner [16]byte, now Time) (place, err
 		return place{}, ErrReservation
 	}
 	delete(p.reservations.byToken, token)
+	r.hold.release()
 	p.pools[r.at.pool].hold(r.at.port)
 	return r.at, nil
 }
@@ -52,15 +67,16 @@ func (p *Ports) cancel(token [8]byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, ok := p.reservations.byToken[token]; ok {
-		p.cancelLocked(token)
+		p.cancelLocked(token).release()
 	}
 }
 
-// cancelLocked frees the port that token reserves.
-func (p *Ports) cancelLocked(token [8]byte) {
+// cancelLocked frees the port that token reserves. Who was charged for it is so still.
+func (p *Ports) cancelLocked(token [8]byte) hold {
 	r := p.reservations.byToken[token]
 	delete(p.reservations.byToken, token)
 	p.pools[r.at.pool].unreserve(r.at.port)
+	return r.hold
 }
 
 func (p *Ports) expireReservationsLocked(now Time) {
@@ -71,6 +87,7 @@ func (p *Ports) expireReservationsLocked(now Time) {
 		// One that was moved to another port (Rebind) is in the queue again, with a later time.
 		if r, ok := s.byToken[d.token]; ok && r.until <= now {
 			delete(s.byToken, d.token)
+			r.hold.release()
 			p.pools[r.at.pool].unreserve(r.at.port)
 		}
 	}

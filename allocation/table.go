@@ -25,7 +25,8 @@ const (
 type Table struct {
 	worker int // immutable after NewTable
 
-	// Shared with the tables of other workers, with locks of their own. A table calls one at a time and holds none.
+	// Shared with the tables of other workers, with locks of their own. A table calls one at a time and holds none;
+	// Ports calls the ledger when a reservation ends.
 	ports  *Ports
 	ledger *Ledger
 

@@ -10,8 +10,8 @@ type taken struct {
 	hasToken    bool
 }
 
-// take takes all that the request asks for, or nothing (RFC 8656 §7.2).
-func (p *Ports) take(r *Request, now Time) (taken, error) {
+// take takes all that the request asks for, or nothing (RFC 8656 §7.2). A reservation is h's.
+func (p *Ports) take(r *Request, h hold, now Time) (taken, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.expireLocked(now)
@@ -21,9 +21,9 @@ func (p *Ports) take(r *Request, now Time) (taken, error) {
 	case r.IPv4 && r.IPv6:
 		return p.takeBothLocked(r)
 	case r.IPv4:
-		return p.takeOneLocked(r, familyIPv4, now)
+		return p.takeOneLocked(r, familyIPv4, h, now)
 	case r.IPv6:
-		return p.takeOneLocked(r, familyIPv6, now)
+		return p.takeOneLocked(r, familyIPv6, h, now)
 	}
 	return taken{}, ErrFamily
 }
@@ -37,7 +37,7 @@ func (p *Ports) takeReservedLocked(r *Request, now Time) (t taken, err error) {
 	return t, nil
 }
 
-func (p *Ports) takeOneLocked(r *Request, f family, now Time) (t taken, err error) {
+func (p *Ports) takeOneLocked(r *Request, f family, h hold, now Time) (t taken, err error) {
 	if !p.serves[f.index()] {
 		return t, ErrFamily
 	}
@@ -47,7 +47,7 @@ func (p *Ports) takeOneLocked(r *Request, f family, now Time) (t taken, err erro
 	}
 	t.put(f, at)
 	if r.ReserveNext {
-		t.token, t.hasToken = p.reserveLocked(at, r.Owner, now), true
+		t.token, t.hasToken = p.reserveLocked(at, r.Owner, h, now), true
 	}
 	return t, nil
 }

@@ -7,7 +7,7 @@ func TestUndo(t *testing.T) {
 	t.Parallel()
 	table := newTable(t, 50000, 50001)
 	r := reserving()
-	r.User, r.MaxPerUser = "alice", 1
+	r.User, r.MaxPerUser = "alice", 2 // with the reserved port
 	for n := range 3 {
 		a := mustCreate(t, table, n, r, start)
 		token, _ := a.Token()

@@ -49,6 +49,8 @@ func (s *service) useOffer(o *offer) {
 	var ctx context.Context
 	ctx, o.stop = context.WithCancel(s.background)
 	s.keep.background.Go(func() { o.verifier.Run(ctx) })
+	s.verifier.Store(o.verifier)
+	s.health.set("issuers", issuersProbe(o.verifier))
 	s.handler.current.Store(o.service)
 	if s.offer != nil {
 		s.offer.stop()

@@ -30,9 +30,10 @@ const readyWithin = 30 * time.Second
 
 // A keep is what turnout keeps: users, revocations and keys, out of a store.
 type keep struct {
-	store       identity.Store
-	where       string // the store, for people
-	made        bool   // the store was made just now
+	engine      identity.Store // the store itself
+	store       identity.Store // engine, counted; closed with it
+	where       string         // the store, for people
+	made        bool           // the store was made just now
 	revocations *identity.Revocations
 	directory   *identity.Directory
 	resource    string
@@ -48,7 +49,8 @@ type keep struct {
 // An end hears what is to end when it is revoked.
 type end struct {
 	subject  func(subject string, at time.Time)
-	username func(username string)
+	username func(username string, at time.Time)                   // at is zero where nobody knows
+	count    func(operation string, k identity.Kind, fault string) // every operation on the store; nil: nobody counts
 }
 
 // keepNeeded says whether a configuration has something to keep.
@@ -61,6 +63,9 @@ func (a *app) openKeep(ctx context.Context, l *config.Loaded, tell end) (*keep, 
 	k := &keep{}
 	if err := k.open(ctx, l); err != nil {
 		return nil, err
+	}
+	if k.engine = k.store; tell.count != nil {
+		k.store = identity.Metered(k.engine, tell.count)
 	}
 	if err := a.fill(ctx, k, l, tell); err != nil {
 		return nil, err

@@ -143,7 +143,7 @@ func Handler(addr netip.Addr, c Config) http.Handler {
 	if c.API != nil {
 		servePage(mux)
 		api := *c.API
-		api.state = c.State
+		api.state, api.surveys = c.State, newSurveys()
 		pages = api.handler(pages)
 	}
 	return hostCheck(addr, c.Names, pages)

@@ -32,16 +32,16 @@ const (
 // of a fleet share and any service of it rotates. It is safe for concurrent use.
 type keychain struct {
 	store     identity.Store
-	mark      string        // of the store these keys are from; see identity.Mark
+	mark      string // of the store these keys are from; see identity.Mark
 	algorithm token.Algorithm
 	tokens    *token.KeySet
 	now       func() time.Time
 
 	mu      sync.Mutex
 	maxTTL  time.Duration // longest life of a credential; guarded by mu
-	secrets aging // guarded by mu
-	access  aging // guarded by mu
-	closed  bool  // guarded by mu
+	secrets aging         // guarded by mu
+	access  aging         // guarded by mu
+	closed  bool          // guarded by mu
 }
 
 // An aging is the secrets of one purpose. Which of them are valid changes with time.

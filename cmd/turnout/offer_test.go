@@ -145,6 +145,16 @@ func awaitAllocations(t *testing.T, operator string, want int) {
 // allocate makes an allocation with the credentials of an answer.
 func allocate(t *testing.T, text string) net.PacketConn {
 	t.Helper()
+	relayed, err := tryToAllocate(t, text)
+	if err != nil {
+		t.Fatalf("allocate with %s: %v", text, err)
+	}
+	return relayed
+}
+
+// tryToAllocate gives what the relay says where it refuses.
+func tryToAllocate(t *testing.T, text string) (net.PacketConn, error) {
+	t.Helper()
 	var answer api.ICEAnswer
 	if err := json.Unmarshal([]byte(text), &answer); err != nil {
 		t.Fatalf("%v in %s", err, text)
@@ -163,11 +173,7 @@ func allocate(t *testing.T, text string) net.PacketConn {
 	if err := client.Listen(); err != nil {
 		t.Fatal(err)
 	}
-	relayed, err := client.Allocate()
-	if err != nil {
-		t.Fatalf("allocate with %s: %v", text, err)
-	}
-	return relayed
+	return client.Allocate()
 }
 
 // allocations is how many the operator sees.

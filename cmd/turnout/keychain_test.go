@@ -56,7 +56,7 @@ func newMember(t *testing.T, store identity.Store) *member {
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := c.newOffer(l, trusted, l.API.Advertise, tokens, slog.New(slog.DiscardHandler))
+	made, err := c.newOffer(l, trusted, l.API.Advertise, tokens, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

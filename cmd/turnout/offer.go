@@ -42,7 +42,8 @@ func tokenIssuer(l *config.Loaded, k *keep) string {
 }
 
 // newOffer makes the service that a configuration describes, over what is kept.
-func (a *app) newOffer(l *config.Loaded, t trust, urls []string, verifier *token.Verifier, log *slog.Logger) (*api.Service, error) {
+// meter, if not nil, counts what it does.
+func (a *app) newOffer(l *config.Loaded, t trust, urls []string, verifier *token.Verifier, log *slog.Logger, meter api.Meter) (*api.Service, error) {
 	k, d := t.keep, l.API.Dialects
 	c := api.Config{
 		Directory: k.directory, Revocations: k.revocations, Verifier: verifier, Issuer: a.parts.newIssuer(t.keyring),
@@ -53,7 +54,7 @@ func (a *app) newOffer(l *config.Loaded, t trust, urls []string, verifier *token
 		Dialects: api.Dialects{
 			REST: reveal(d.REST.Keys), Cloudflare: revealMap(d.Cloudflare.Keys), Twilio: revealMap(d.Twilio.Accounts), Matrix: bool(d.Matrix),
 		},
-		Now: a.now, Logger: log,
+		Meter: meter, Now: a.now, Logger: log,
 	}
 	if l.API.Credentials.Subject == "pseudonym" {
 		c.Pseudonym = k.pseudonym
@@ -81,7 +82,7 @@ func (a *app) offerOf(ctx context.Context, l *config.Loaded, k *keep) (*api.Serv
 			return nil, err
 		}
 	}
-	made, err := a.newOffer(l, t, urls, verifier, newLogger(l.Log, levelOf(l.Log), a.stderr))
+	made, err := a.newOffer(l, t, urls, verifier, newLogger(l.Log, levelOf(l.Log), a.stderr), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -272,7 +272,8 @@ func (s *service) listenAdmins(l *config.Loaded, tr *transports) (own []netip.Ad
 		key  string
 		addr config.OperatorAddress
 		api  *admin.API
-	}{{"admin.listen", l.Admin.Listen, operation}, {"metrics.listen", config.OperatorAddress{AddrPort: l.Metrics.Listen.AddrPort}, nil}} {
+		name string // in metrics
+	}{{"admin.listen", l.Admin.Listen, operation, "admin"}, {"metrics.listen", config.OperatorAddress{AddrPort: l.Metrics.Listen.AddrPort}, nil, "metrics"}} {
 		if !at.addr.Set() {
 			continue
 		}
@@ -280,6 +281,7 @@ func (s *service) listenAdmins(l *config.Loaded, tr *transports) (own []netip.Ad
 			Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: scrapesOnce, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError)}),
 			State:    s.state,
 			Degraded: s.health.reasons,
+			Told:     s.meter.Listener(at.name, admin.RouteOther, "GET /metrics", "GET /livez", "GET /readyz").Answered,
 			Logger:   s.log,
 			API:      at.api,
 		})

@@ -79,6 +79,8 @@ type Config struct {
 	// Dialects are ways to ask for credentials besides the contract's. If empty, none.
 	Dialects Dialects
 
+	// Meter counts what is done. If nil, nothing is.
+	Meter Meter
 	// Now is the clock. If nil, time.Now.
 	Now func() time.Time
 	// Logger takes what an operator should read. If nil, slog.Default.

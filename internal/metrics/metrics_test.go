@@ -197,7 +197,7 @@ turnout_worker_cpu_seconds_total{worker="1"} 1
 // TestBeforeTheRelay scrapes while there is nothing to read.
 func TestBeforeTheRelay(t *testing.T) {
 	t.Parallel()
-	r := New(Build{Version: "v1.2.3"}, func() (relay.Stats, bool) { return relay.Stats{}, false }, func() secure.Stats { return secure.Stats{} })
+	r := New(Build{Version: "v1.2.3"}, func() (relay.Stats, bool) { return relay.Stats{}, false }, func() secure.Stats { return secure.Stats{} }, nil)
 	families, err := r.Gather()
 	if err != nil {
 		t.Fatal(err)

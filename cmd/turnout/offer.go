@@ -48,7 +48,7 @@ func (a *app) newOffer(l *config.Loaded, t trust, urls []string, verifier *token
 	c := api.Config{
 		Directory: k.directory, Revocations: k.revocations, Verifier: verifier, Issuer: a.parts.newIssuer(t.keyring),
 		Minter:   &token.Minter{Keys: k.tokens, Issuer: tokenIssuer(l, k), Audience: k.resource},
-		Resource: k.resource, Scopes: l.API.Scopes, AccessKeys: t.accessKeys, URLs: urls,
+		Resource: k.resource, Scopes: l.API.Scopes, AccessKeys: values(t.access), Keys: k.chain, URLs: urls,
 		TTL: time.Duration(l.API.Credentials.TTL), MaxTTL: time.Duration(l.API.Credentials.MaxTTL),
 		Address: l.API.Listen.Addr.Addr(), Names: l.API.Names, URL: l.API.URL, Origins: l.API.CORS,
 		Dialects: api.Dialects{
@@ -82,7 +82,12 @@ func (a *app) offerOf(ctx context.Context, l *config.Loaded, k *keep) (*api.Serv
 			return nil, err
 		}
 	}
-	return a.newOffer(l, t, urls, verifier, newLogger(l.Log, levelOf(l.Log), a.stderr), nil)
+	made, err := a.newOffer(l, t, urls, verifier, newLogger(l.Log, levelOf(l.Log), a.stderr), nil)
+	if err != nil {
+		return nil, err
+	}
+	t.adopt(l, &offer{service: made})
+	return made, nil
 }
 
 // configuredURLs are those of the listeners, as far as their ports are known before they listen.

@@ -109,6 +109,7 @@ func must(t *testing.T, err error) {
 // allocate makes an allocation for a subject, and gives its username.
 func (w *twin) allocate(t *testing.T, subject string) (username string) {
 	t.Helper()
+	time.Sleep(time.Millisecond) // credentials of one millisecond for one subject are the same
 	now := time.Now()
 	c, err := w.issuer.Issue(auth.Grant{Subject: subject, Issued: now, Expires: now.Add(time.Hour)}, now)
 	must(t, err)

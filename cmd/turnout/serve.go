@@ -152,6 +152,7 @@ func (a *app) serve(ctx context.Context, src *source) error {
 	if err := s.startAPI(&now); err != nil {
 		return errors.Join(err, stop())
 	}
+	t.adopt(l, s.offer)
 	s.serving.Store(true)
 	if err := a.announce(ctx, l, t, s, r); err != nil {
 		return errors.Join(err, stop())
@@ -178,6 +179,7 @@ func (a *app) openTrust(ctx context.Context, l *config.Loaded, s *service) (t tr
 		if err != nil {
 			return t, err
 		}
+		s.keep.begin(s.log)
 		s.health.set("store", s.keep.probe)
 	}
 	return a.trust(ctx, l, s.keep)

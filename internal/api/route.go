@@ -101,7 +101,7 @@ func (r *route) match(segments []string) (places map[string]string, ok bool) {
 
 // allRoutes are those of this service.
 func (s *Service) allRoutes() ([]route, error) {
-	routes := slices.Concat(identityRoutes, relayRoutes, exchangeRoutes, nativeRoutes, discoveryRoutes,
+	routes := slices.Concat(identityRoutes, relayRoutes, exchangeRoutes, nativeRoutes, keyRoutes, discoveryRoutes,
 		s.Dialects.routes(), pageRoutes)
 	document, err := s.openAPI()
 	if err != nil {

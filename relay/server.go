@@ -136,7 +136,7 @@ func (s *Server) newWorker(i int, c Config, start time.Time) (*worker, error) {
 	w := &worker{
 		index: i, start: start, poller: poller, network: c.Network,
 		ended: s.ended, failed: s.failed, done: make(chan struct{}),
-		random: mathrand.NewChaCha8(seed),
+		random: mathrand.NewChaCha8(seed), sampling: c.LatencySample == 1,
 	}
 	w.inbox.wake = poller.Wake
 	w.settings = s.current.Load()
@@ -168,6 +168,7 @@ func (s *Server) watch(group []netio.Socket) error {
 	for i, socket := range group {
 		w := s.workers[i]
 		w.listeners = append(w.listeners, socket)
+		w.sampleListener(socket)
 		if err := w.poller.Add(socket, listenerEvent|uint64(len(w.listeners)-1)); err != nil {
 			return fmt.Errorf("watch udp %s: %w", addr, err)
 		}

@@ -112,6 +112,12 @@ var (
 	logLines = declare("log_lines_total", "Log lines written.", "level")
 	logLost  = declare("log_lines_lost_total", "Log lines that could not be written.")
 
+	httpRequests = declare("http_requests_total", "HTTP requests answered, by listener, route and class of status.", "listener", "route", "status")
+	httpSeconds  = declareSeconds("http_request_duration_seconds", "How long HTTP requests took, from their headers to the end of the answer.", waiting, "listener", "route")
+	credentials  = declare("credentials_total", "Requests for relay credentials, by the contract they were made by, and what came of them.", "dialect", "result")
+	tokens       = declare("tokens_total", "Requests for user access tokens, by what came of them.", "result")
+	userChanges  = declare("user_changes_total", "Users created and deleted, and revocations that were ordered here.", "change")
+
 	storeUp         = declare("store_up", "1 while the store can be reached and written, else 0.")
 	storeOperations = declare("store_operations_total", "Operations on the store, by what they did and to which kind of record.", "operation", "kind")
 	storeErrors     = declare("store_errors_total", "Operations on the store that failed; a record that is not there, or that another changed first, is no failure.", "operation", "reason")
@@ -125,9 +131,12 @@ var (
 	issuerFetched = declare("issuer_keys_fetched_timestamp_seconds", "When the keys of a configured token issuer came; absent while they never did.", "issuer")
 
 	revocations = declare("revocations", "Revocations that are remembered, by what they are of.", "kind")
-	delay       = declareSeconds("revocation_delay_seconds", "From a revocation to when this process knew of it.", reaction)
+	delay       = declareSeconds("revocation_delay_seconds", "From a revocation to when this process knew of it, of a user and of its pseudonym.", reaction)
 	teardown    = declareSeconds("revocation_teardown_seconds", "From a revocation to the end of the last live allocation that it ended on this relay.", reaction)
 )
+
+// waiting are bounds for what somebody waits for: from an answer out of memory to one after a disk's write, or an issuer's answer.
+var waiting = []float64{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
 
 // reaction are bounds for what is to happen within a second.
 var reaction = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60}

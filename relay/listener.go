@@ -86,7 +86,7 @@ func (w *worker) hear(l *listener) error {
 		w.listeners, w.heard = append(w.listeners, nil), append(w.heard, nil)
 	}
 	w.listeners[i], w.heard[i] = socket, l
-	w.stamp(socket, w.sampling)
+	w.sampleListener(socket)
 	return nil
 }
 

@@ -173,6 +173,10 @@ func (s *script) checkMetric(l line) {
 		"hand-overs":        int(stats.HandOvers),
 		"tcp-ports":         stats.TCPPortsInUse,
 		"connections":       stats.PeerConnections,
+		"streams-cut":       int(stats.StreamsCut),
+		"ended":             int(stats.AllocationSeconds.Count),
+		"ended-seconds":     int(stats.AllocationSeconds.Sum),
+		"ended-bytes":       int(stats.AllocationBytes.Sum),
 		"bytes-up":          int(stats.FromClients.Bytes),
 		"bytes-down":        int(stats.ToClients.Bytes),
 	}

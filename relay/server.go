@@ -131,7 +131,7 @@ func (s *Server) newWorker(i int, c Config, start time.Time) (*worker, error) {
 	w := &worker{
 		index: i, start: start, poller: poller, network: c.Network,
 		ended: s.ended, failed: s.failed, done: make(chan struct{}),
-		random: mathrand.NewChaCha8(seed),
+		random: mathrand.NewChaCha8(seed), sampling: c.LatencySample == 1,
 	}
 	w.inbox.wake = poller.Wake
 	w.settings = s.current.Load()

@@ -133,5 +133,9 @@ func (w *worker) sendIndication(m stun.Message, tos uint8, from *origin) Drop {
 	if permitted, _ := w.table.Permitted(a, peer.Addr(), w.now); !permitted {
 		return DropNoPermission
 	}
+	if !w.meets(a, peer) {
+		w.note(LimitNewPeers, w.links[a.ID().Index()].whoHas())
+		return DropNewPeers
+	}
 	return w.toPeer(a, peer, data, tos, m.Has(stun.AttrDontFragment) && !translated(from, peer.Addr().Is6()))
 }

@@ -47,7 +47,8 @@ var (
 // declared are the metrics that a relay has, by name.
 func declared(t *testing.T) map[string]bool {
 	t.Helper()
-	registry := metrics.New(metrics.Build{}, func() (relay.Stats, bool) { return relay.Stats{}, false }, func() secure.Stats { return secure.Stats{} })
+	registry := metrics.New(metrics.Build{}, func() (relay.Stats, bool) { return relay.Stats{}, false }, func() secure.Stats { return secure.Stats{} },
+		metrics.NewService(func() metrics.Reading { return metrics.Reading{} }))
 	names := map[string]bool{}
 	ch := make(chan *prometheus.Desc)
 	go func() { registry.Describe(ch); close(ch) }()

@@ -36,6 +36,7 @@ func (w *worker) fromClient(b []byte, tos uint8, from *origin) Drop {
 
 // message serves a STUN message. RFC 8489 §6.3: what does not fit is discarded silently.
 func (w *worker) message(b []byte, tos uint8, from *origin) Drop {
+	w.forgetLanes()
 	m, err := stun.Parse(b)
 	if err != nil {
 		return w.classic(b, from)
@@ -99,18 +100,23 @@ func (w *worker) channelData(b []byte, tos uint8, from *origin) Drop {
 	if n > w.lastChannel {
 		return DropChannelReserved
 	}
-	a := w.allocationOf(from)
-	if a == nil {
-		return DropNoAllocation
+	lane := &w.outward
+	if !lane.known || lane.channel != n {
+		a := w.allocationOf(from)
+		if a == nil {
+			return DropNoAllocation
+		}
+		peer, permitted, ok := w.table.Peer(a, allocation.ChannelNumber(n), w.now)
+		switch {
+		case !ok:
+			return DropChannelUnbound
+		case !permitted:
+			return DropNoPermission
+		}
+		*lane = w.outwardTo(a, peer)
+		lane.known, lane.channel = true, n
 	}
-	peer, permitted, ok := w.table.Peer(a, allocation.ChannelNumber(n), w.now)
-	switch {
-	case !ok:
-		return DropChannelUnbound
-	case !permitted:
-		return DropNoPermission
-	}
-	return w.toPeer(a, peer, payload, tos, false)
+	return w.toPeer(lane, payload, tos, false)
 }
 
 // sendIndication relays the data of a Send indication. RFC 8656 §11.2.
@@ -133,9 +139,10 @@ func (w *worker) sendIndication(m stun.Message, tos uint8, from *origin) Drop {
 	if permitted, _ := w.table.Permitted(a, peer.Addr(), w.now); !permitted {
 		return DropNoPermission
 	}
-	if !w.meets(a, peer) {
+	lane := w.outwardTo(a, peer)
+	if lane.refused == notDropped && !w.meets(a, peer) {
 		w.note(LimitNewPeers, w.links[a.ID().Index()].whoHas())
 		return DropNewPeers
 	}
-	return w.toPeer(a, peer, data, tos, m.Has(stun.AttrDontFragment) && !translated(from, peer.Addr().Is6()))
+	return w.toPeer(&lane, data, tos, m.Has(stun.AttrDontFragment) && !translated(from, peer.Addr().Is6()))
 }

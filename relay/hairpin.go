@@ -1,24 +1,18 @@
 package relay
 
-import (
-	"net/netip"
+import "net/netip"
 
-	"turnout/allocation"
-)
-
-// hairpin delivers data sent to the relayed address of another client, in process
-// where that client is this worker's (done); else the datagram goes through the
-// relay sockets, to the address the other one is bound to: a 1:1 NAT before this
-// host would not send it back. The receiver sees the sender's external address.
-func (w *worker) hairpin(a *allocation.Allocation, ipv6 bool, peer *netip.AddrPort, payload []byte, tos uint8) (d Drop, done bool) {
-	if target := w.table.LookupRelayed(*peer); target != nil {
-		w.counters.traffic(trafficCounter(counterToPeers, peer.Addr()), len(payload))
-		return w.fromPeer(target, a.Relayed(ipv6), payload, tos), true
+// hairpin finds the client whose relayed address a lane leads to: data is delivered
+// in process where it is this worker's; else through the relay sockets, to the
+// address that the other one is bound to: a 1:1 NAT before this host would not send
+// it back. The receiver sees the sender's external address.
+func (w *worker) hairpin(lane *outward) {
+	if lane.target = w.table.LookupRelayed(lane.peer); lane.target != nil {
+		return
 	}
-	if bound, ok := w.ports.Bound(*peer); ok {
-		*peer = bound
+	if bound, ok := w.ports.Bound(lane.peer); ok {
+		lane.peer = bound
 	}
-	return notDropped, false
 }
 
 // external is the address by which the outside knows a relayed address of ours

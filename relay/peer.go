@@ -24,34 +24,35 @@ func maxPayload(a netip.Addr) int {
 // servePeer serves one datagram that arrived at a relayed address.
 func (w *worker) servePeer(a *allocation.Allocation, p *netio.Packet) {
 	defer w.recovered(nil, a, nil)
-	from := p.Addr
-	if len(w.nat) > 0 {
-		from = w.external(from, w.ports.Live)
+	lane := &w.inward
+	if !lane.known || lane.from != p.Addr {
+		peer := p.Addr
+		if len(w.nat) > 0 {
+			peer = w.external(peer, w.ports.Live)
+		}
+		*lane = w.inwardFrom(a, peer)
+		lane.known, lane.from = true, p.Addr
 	}
-	if d := w.fromPeer(a, from, p.Payload, p.TOS); d != notDropped {
+	if d := w.fromPeer(a, lane, p.Payload, p.TOS); d != notDropped {
 		w.counters.drop(d)
 	}
 }
 
 // fromPeer relays a datagram to the client: by channel where one is bound to the
 // peer, else by Data indication. RFC 8656 §11.3, §12.7.
-func (w *worker) fromPeer(a *allocation.Allocation, from netip.AddrPort, payload []byte, tos uint8) Drop {
-	permitted, restricted := w.table.Permitted(a, from.Addr(), w.now)
-	if !permitted {
-		return DropPeerNoPermission
-	}
-	if restricted && !w.policy.AllowedUDP(from, &w.verdict) {
-		return DropPeerSource
+func (w *worker) fromPeer(a *allocation.Allocation, lane *inward, payload []byte, tos uint8) Drop {
+	if lane.refused != notDropped {
+		return lane.refused
 	}
 	if d := w.meter(&w.links[a.ID().Index()], toClient, len(payload)); d != notDropped {
 		return d
 	}
-	w.counters.traffic(trafficCounter(counterFromPeers, from.Addr()), len(payload))
+	w.counters.traffic(trafficCounter(counterFromPeers, lane.peer.Addr()), len(payload))
 	t := a.Traffic()
 	t.PacketsOut++
 	t.BytesOut += uint64(len(payload))
 	to := &w.links[a.ID().Index()].origin
-	if n, ok := w.table.Channel(a, from, w.now); ok {
+	if n := lane.channel; n != 0 {
 		if len(payload) > maxChannelData {
 			return DropTooLarge
 		}
@@ -63,11 +64,11 @@ func (w *worker) fromPeer(a *allocation.Allocation, from netip.AddrPort, payload
 		}
 		return w.toOrigin(to, header, payload, padding, tos, counterToClients)
 	}
-	if len(payload) > maxData(from.Addr()) {
+	if len(payload) > maxData(lane.peer.Addr()) {
 		return DropTooLarge
 	}
 	w.builder.Reset(w.arena.space(indicationSize), dataIndication, w.transactionID())
-	w.builder.AddXORAddrPort(stun.AttrXORPeerAddress, from)
+	w.builder.AddXORAddrPort(stun.AttrXORPeerAddress, lane.peer)
 	padding := w.builder.BeginData(len(payload))
 	header := w.builder.Bytes()
 	w.arena.keep(len(header))
@@ -97,19 +98,16 @@ func (w *worker) transactionID() (id stun.TransactionID) {
 	return id
 }
 
-// toPeer sends a client's data from the relayed address of the peer's family.
-func (w *worker) toPeer(a *allocation.Allocation, peer netip.AddrPort, payload []byte, tos uint8, df bool) Drop {
-	ipv6 := peer.Addr().Is6()
-	if !a.Has(ipv6) {
-		return DropPeerFamily
+// toPeer sends a client's data from the relayed address of the peer's family, or to
+// the client that the peer is.
+func (w *worker) toPeer(lane *outward, payload []byte, tos uint8, df bool) Drop {
+	if lane.refused != notDropped {
+		return lane.refused
 	}
-	if len(payload) > maxPayload(peer.Addr()) {
+	if len(payload) > maxPayload(lane.peer.Addr()) {
 		return DropTooLarge
 	}
-	own := w.policy.isOwn(peer.Addr())
-	if (own || peer.Port() == 0) && !w.policy.AllowedUDP(peer, &w.verdict) {
-		return DropPeerDenied
-	}
+	a := lane.a
 	l := &w.links[a.ID().Index()]
 	if d := w.meter(l, fromClient, len(payload)); d != notDropped {
 		return d
@@ -118,17 +116,14 @@ func (w *worker) toPeer(a *allocation.Allocation, peer netip.AddrPort, payload [
 	t := a.Traffic()
 	t.PacketsIn++
 	t.BytesIn += uint64(len(payload))
-	if own {
-		if d, done := w.hairpin(a, ipv6, &peer, payload, tos); done {
-			return d
-		}
-	}
-	counter := trafficCounter(counterToPeers, peer.Addr())
+	ipv6 := lane.peer.Addr().Is6()
+	counter := trafficCounter(counterToPeers, lane.peer.Addr())
 	w.counters.traffic(counter, len(payload))
-	w.outs = append(w.outs, netio.Out{
-		Socket: l.relays[family(ipv6)], Dst: peer,
-		TOS: tos, DF: df, Payload: payload,
-	})
+	if lane.target != nil {
+		back := w.inwardFrom(lane.target, a.Relayed(ipv6))
+		return w.fromPeer(lane.target, &back, payload, tos)
+	}
+	w.outs = append(w.outs, netio.Out{Socket: l.relays[family(ipv6)], Dst: lane.peer, TOS: tos, DF: df, Payload: payload})
 	w.sent = append(w.sent, delivery{counter, len(payload)})
 	if w.received != 0 {
 		w.sampleLatency(distributionLatencyToPeer)

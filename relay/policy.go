@@ -106,26 +106,39 @@ func newPolicy(c Config, listening []netip.AddrPort, live liveRelays) *policy {
 // A verdict is what a policy last said about an address. A worker keeps one, since
 // many datagrams in a row have one peer and looking through every block is slow.
 type verdict struct {
-	policy    *policy // nil: nothing was asked yet
-	addr      netip.Addr
-	open, own bool
+	policy *policy // nil: nothing was asked yet
+	addr   netip.Addr
+
+	own, relay bool // of this host; a relay address, which are its own too
+
+	judged, open bool // open is known; what it is
 }
 
 // about makes v the verdict about an address.
 func (v *verdict) about(p *policy, a netip.Addr) {
 	if v.policy != p || v.addr != a {
-		*v = verdict{policy: p, addr: a, open: p.open(a), own: p.isOwn(a)}
+		own := p.isOwn(a)
+		*v = verdict{policy: p, addr: a, own: own, relay: own && p.relays[a]}
 	}
+}
+
+// isOpen says what the policy says about the address alone.
+func (v *verdict) isOpen() bool {
+	if !v.judged {
+		v.open, v.judged = v.policy.open(v.addr), true
+	}
+	return v.open
 }
 
 // Allowed says whether data may be relayed to and from peer.
 func (p *policy) Allowed(peer netip.AddrPort) bool {
-	return p.allowed(peer, p.live.Live(peer), new(verdict))
+	return p.AllowedUDP(peer, new(verdict))
 }
 
 // AllowedUDP is Allowed, quicker where the peer's address is the one of the verdict.
 func (p *policy) AllowedUDP(peer netip.AddrPort, v *verdict) bool {
-	return p.allowed(peer, p.live.Live(peer), v)
+	v.about(p, peer.Addr())
+	return p.allowed(peer, v.relay && p.live.Live(peer), v)
 }
 
 // AllowedTCP is Allowed for TCP.
@@ -149,7 +162,7 @@ func (p *policy) allowed(peer netip.AddrPort, live bool, v *verdict) bool {
 		return true
 	}
 	v.about(p, peer.Addr())
-	return v.open && !(v.own && p.ownPorts[peer.Port()])
+	return v.isOpen() && !(v.own && p.ownPorts[peer.Port()])
 }
 
 // AllowedAddr says whether some port of peer may be allowed, and whether not

@@ -56,6 +56,8 @@ type worker struct {
 	request request
 	origin  origin // of the datagram being served
 	verdict verdict
+	outward outward // of the ChannelData served last
+	inward  inward  // of the peer served last
 	random  *rand.ChaCha8
 	leases  []*lease  // of users' bandwidth that this round's packets have used
 	leaving []*parcel // allocations that go to other workers at the end of the round
@@ -162,14 +164,18 @@ func (w *worker) serveListener(index int) {
 		return
 	}
 	bound := s.Local()
+	w.forgetLanes()
 	for i := range packets {
 		packet, from := &packets[i], &w.origin
-		*from = origin{
-			tuple:  allocation.FiveTuple{Client: packet.Addr, Server: packet.Local, Transport: allocation.UDP},
-			socket: s, vantage: at,
-		}
-		if packet.Local != bound {
-			from.local = packet.Local.Addr()
+		if !w.outward.known || packet.Addr != from.tuple.Client || packet.Local != from.tuple.Server {
+			w.outward.known = false
+			*from = origin{
+				tuple:  allocation.FiveTuple{Client: packet.Addr, Server: packet.Local, Transport: allocation.UDP},
+				socket: s, vantage: at,
+			}
+			if packet.Local != bound {
+				from.local = packet.Local.Addr()
+			}
 		}
 		w.received = packet.Received
 		w.serveClient(packet.Payload, packet.TOS, from)
@@ -186,6 +192,7 @@ func (w *worker) serveRelay(a *allocation.Allocation, s netio.Socket) {
 		w.end(a, EndSocketBroken)
 		return
 	}
+	w.forgetLanes()
 	for i := range packets {
 		if w.links[id.Index()].id != id {
 			break // a panic has ended it
@@ -212,6 +219,7 @@ func (w *worker) serveInbox() (pending bool) {
 	posts := w.inbox.take()
 	n := min(len(posts), inboxBatch)
 	for i := range n {
+		w.forgetLanes()
 		switch p := &posts[i]; {
 		case p.do != nil:
 			p.do(w)
@@ -294,6 +302,7 @@ func (w *worker) recovered(from *origin, a *allocation.Allocation, payload []byt
 	if panicsOn {
 		panic(v)
 	}
+	w.forgetLanes()
 	w.counters.drop(DropPanic)
 	w.counters.add(counterPanics, 1)
 	kind := "data"

@@ -6,8 +6,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
@@ -43,12 +45,23 @@ type change struct {
 const (
 	// batch is how many changes share one commit at most.
 	batch = 256
+	// boltRetry is how often writing is tried after it has failed.
+	boltRetry = 5 * time.Second
 	// revisionSize is what stands before a record's value: its revision, big-endian.
 	revisionSize = 8
 )
 
 // Path is where the file is.
 func (b *Bolt) Path() string { return b.path }
+
+// Size is how long the file is, in bytes; 0 where it cannot be asked.
+func (b *Bolt) Size() int64 {
+	info, err := os.Stat(b.path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
 
 // Read gives a record.
 func (b *Bolt) Read(_ context.Context, k Kind, key string) (Record, error) {
@@ -113,10 +126,16 @@ func (b *Bolt) submit(ctx context.Context, c *change) (uint64, error) {
 // runWriter is the one place that writes, so that watchers hear of changes in
 // the order they were committed in.
 func (b *Bolt) runWriter() {
+	retry := time.NewTicker(boltRetry)
+	defer retry.Stop()
 	for {
 		select {
 		case c := <-b.changes:
 			b.commit(b.gather(c))
+		case <-retry.C:
+			if b.failure.Load() != nil {
+				b.commit(nil) // so that Status does not wait for somebody to write
+			}
 		case <-b.quit:
 			return
 		}
@@ -137,8 +156,12 @@ func (b *Bolt) gather(first *change) []*change {
 	return all
 }
 
+// commit writes changes; none, to try whether that is possible.
 func (b *Bolt) commit(all []*change) {
 	err := b.db.Update(func(tx *bbolt.Tx) error {
+		if len(all) == 0 {
+			return revisions(tx).Put([]byte(triedKey), []byte{1})
+		}
 		for _, c := range all {
 			if err := c.apply(tx); err != nil {
 				return err

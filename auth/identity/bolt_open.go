@@ -18,6 +18,7 @@ const (
 	// metaBucket holds the form of the file and the sequence of revisions.
 	metaBucket = "meta"
 	formKey    = "form"
+	triedKey   = "tried" // written where a write failed before, to see whether one succeeds
 	// form is the version of what is written here. A file of a later one is left alone.
 	form = "1"
 	// lockWait is how long a file in use is waited for: a process that is being

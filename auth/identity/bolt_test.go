@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -374,4 +376,33 @@ func TestGroupCommit(t *testing.T) {
 			t.Errorf("acknowledged and not there: %v", err)
 		}
 	}
+}
+
+// TestRetry has a write that failed be tried again, so that a store nobody writes to is known to be well again.
+func TestRetry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, err := OpenBolt(filepath.Join(t.TempDir(), "turnout.db"))
+		ok(t, err)
+		first, err := b.Write(t.Context(), Users, "a", []byte("1"), 0)
+		ok(t, err)
+		full := errors.New("no space left on device")
+		b.failure.Store(&full)
+		time.Sleep(boltRetry - 1)
+		synctest.Wait()
+		is(t, "status", b.Status(), full)
+		time.Sleep(time.Nanosecond)
+		synctest.Wait()
+		ok(t, b.Status())
+		// What was tried is no record, and no revision.
+		second, err := b.Write(t.Context(), Users, "a", []byte("2"), first)
+		ok(t, err)
+		if second != first+1 || b.Size() == 0 {
+			t.Errorf("revision %d after %d, %d bytes", second, first, b.Size())
+		}
+		ok(t, b.Close())
+		again, err := OpenBolt(b.Path())
+		ok(t, err)
+		ok(t, again.Close())
+	})
 }

@@ -60,11 +60,12 @@ type NATS struct {
 	buckets [kinds]jetstream.KeyValue
 
 	mu       sync.Mutex
-	cache    map[cacheKey]Record        // guarded by mu
-	watchers map[chan struct{}]struct{} // guarded by mu; told of every reconnection
-	fault    error                      // of the connection, the last; guarded by mu
-	session  context.Context            // ends when the connection is lost; guarded by mu
-	end      context.CancelFunc         // of session; guarded by mu
+	cache    map[cacheKey]Record    // guarded by mu
+	watchers map[chan struct{}]bool // told of every reconnection; whether it has caught up since the last; guarded by mu
+	lostAt   time.Time              // since when changes may have been missed; zero: none; guarded by mu
+	fault    error                  // of the connection, the last; guarded by mu
+	session  context.Context        // ends when the connection is lost; guarded by mu
+	end      context.CancelFunc     // of session; guarded by mu
 }
 
 // OpenNATS connects to the server and makes the buckets that are not there. The
@@ -77,7 +78,7 @@ func OpenNATS(ctx context.Context, c NATSConfig) (*NATS, error) {
 	if c.Replicas == 0 {
 		c.Replicas = 1
 	}
-	n := &NATS{cache: map[cacheKey]Record{}, watchers: map[chan struct{}]struct{}{}}
+	n := &NATS{cache: map[cacheKey]Record{}, watchers: map[chan struct{}]bool{}}
 	n.session, n.end = context.WithCancel(context.Background())
 	ctx, cancel := n.bounded(ctx, natsTimeout)
 	defer cancel()
@@ -134,6 +135,9 @@ func (n *NATS) lost(err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.end()
+	if n.lostAt.IsZero() {
+		n.lostAt = time.Now()
+	}
 }
 
 func (n *NATS) note(err error) {
@@ -150,11 +154,13 @@ func (n *NATS) found() {
 	n.end()
 	n.session, n.end = context.WithCancel(context.Background())
 	for w := range n.watchers {
+		n.watchers[w] = false
 		select {
 		case w <- struct{}{}:
 		default:
 		}
 	}
+	n.followLocked()
 }
 
 // openBucket binds a bucket, or makes it: of every record the last state alone is

@@ -37,9 +37,13 @@ func TestLostServer(t *testing.T) {
 		t.Errorf("revoked after %v", took)
 	}
 	ok(t, relay.Status())
+	if c := fleet.Connection(); c != (Connection{Up: true}) {
+		t.Errorf("%+v", c)
+	}
 
 	server.stop()
 	until(t, "the store to notice", func() bool { return service.Status() != nil && fleet.Status() != nil })
+	until(t, "it to count the time", func() bool { c := fleet.Connection(); return !c.Up && c.Behind > 0 && c.Reconnects == 0 })
 	is(t, "status of the store", service.Status(), ErrUnavailable)
 	is(t, "status of the relay's view", relay.Status(), ErrUnavailable)
 	if !relay.Revoked([]byte(u.ID), nil, before.At, time.Now().Add(time.Hour)) {
@@ -79,6 +83,7 @@ func TestLostServer(t *testing.T) {
 	}
 	until(t, "the relay to catch up", func() bool { return relay.Revoked([]byte(u.ID), nil, after.At, time.Now().Add(time.Hour)) })
 	until(t, "all to be well", func() bool { return relay.Status() == nil && service.Status() == nil })
+	until(t, "the relay to have seen everything", func() bool { return fleet.Connection() == Connection{Up: true, Reconnects: 1} })
 	until(t, "the service to write again", func() bool { _, err := d.Issue(ctx, u.ID); return err == nil })
 }
 

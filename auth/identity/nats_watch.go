@@ -13,12 +13,13 @@ import (
 func (n *NATS) Watch(ctx context.Context, k Kind, apply func(Record), ready func()) error {
 	again := make(chan struct{}, 1)
 	n.mu.Lock()
-	n.watchers[again] = struct{}{}
+	n.watchers[again] = true // who begins late has missed nothing; that it is not ready yet, it tells by itself
 	n.mu.Unlock()
 	defer func() {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		delete(n.watchers, again)
+		n.followLocked()
 	}()
 	for {
 		if err := n.watchOnce(ctx, k, apply, ready, again); err != nil {
@@ -29,7 +30,7 @@ func (n *NATS) Watch(ctx context.Context, k Kind, apply func(Record), ready func
 }
 
 // watchOnce watches until the connection was made anew; then it returns nil.
-func (n *NATS) watchOnce(ctx context.Context, k Kind, apply func(Record), ready func(), again <-chan struct{}) error {
+func (n *NATS) watchOnce(ctx context.Context, k Kind, apply func(Record), ready func(), again chan struct{}) error {
 	if err := n.away(); err != nil {
 		return err
 	}
@@ -51,6 +52,7 @@ func (n *NATS) watchOnce(ctx context.Context, k Kind, apply func(Record), ready 
 				return fmt.Errorf("watch NATS bucket: %w", ErrBehind)
 			case e == nil:
 				ready()
+				n.caughtUp(again)
 			default:
 				tell(e, apply)
 			}

@@ -35,8 +35,8 @@ type RevocationsConfig struct {
 	// too: live allocations of the subject that were issued up to that time are to
 	// end. Calls are not concurrent with each other for one subject. If nil, nobody hears.
 	OnSubject func(subject string, at time.Time)
-	// OnUsername hears of every revoked credential in the same way.
-	OnUsername func(username string)
+	// OnUsername hears of every revoked credential in the same way, and when that was; zero where it is not known.
+	OnUsername func(username string, at time.Time)
 	// Now is the clock. If nil, time.Now.
 	Now func() time.Time
 }
@@ -48,7 +48,7 @@ type Revocations struct {
 	limit             int
 	alias             func(string) string
 	onSubject         func(string, time.Time)
-	onUsername        func(string)
+	onUsername        func(string, time.Time)
 	now               func() time.Time
 
 	subjects  *table // revoked at, unix ms; generation
@@ -190,7 +190,11 @@ func (r *Revocations) revokeUsername(username string, u usernameRecord) {
 		r.usernameFloor.Store(max(r.usernameFloor.Load(), floor))
 	}
 	if r.onUsername != nil {
-		r.onUsername(username)
+		var at time.Time
+		if u.At != 0 {
+			at = time.UnixMilli(u.At)
+		}
+		r.onUsername(username, at)
 	}
 }
 

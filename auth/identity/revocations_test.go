@@ -194,7 +194,7 @@ func TestRun(t *testing.T) {
 		heard := make(chan event, 10)
 		r := view(t, RevocationsConfig{
 			OnSubject:  func(subject string, at time.Time) { heard <- event{subject, at} },
-			OnUsername: func(username string) { heard <- event{name: username} },
+			OnUsername: func(username string, at time.Time) { heard <- event{username, at} },
 		})
 		if r.Status() == nil {
 			t.Error("an empty view is fine")
@@ -219,8 +219,15 @@ func TestRun(t *testing.T) {
 		if r.Status() == nil {
 			t.Error("a record that cannot be read is fine")
 		}
+		revoked := time.Now()
 		ok(t, d.RevokeUsername(t.Context(), "1:x", at.Add(time.Hour)))
-		if e := <-heard; e.name != "1:x" {
+		if e := <-heard; e.name != "1:x" || !e.at.Equal(revoked.Truncate(time.Millisecond)) {
+			t.Errorf("heard %v", e)
+		}
+		// A version that did not note the time has written this.
+		_, err = s.Memory.Write(t.Context(), Usernames, "1:y", fmt.Appendf(nil, `{"expires":%d}`, revoked.Add(time.Hour).Unix()), 0)
+		ok(t, err)
+		if e := <-heard; e.name != "1:y" || !e.at.IsZero() {
 			t.Errorf("heard %v", e)
 		}
 		// Nothing is told twice.

@@ -119,7 +119,8 @@ func decodeSubject(key string, value []byte) (subjectRecord, error) {
 
 // A usernameRecord is the revocation of one credential in the store.
 type usernameRecord struct {
-	Expires int64 `json:"expires"` // unix seconds: when the credential ends anyway
+	Expires int64 `json:"expires"`      // unix seconds: when the credential ends anyway
+	At      int64 `json:"at,omitempty"` // unix milliseconds: when it was revoked; 0 where that was not noted
 }
 
 // RevokeUsername makes one credential invalid, by its TURN username. expires is
@@ -143,7 +144,7 @@ func (d *Directory) RevokeUsername(ctx context.Context, username string, expires
 	if !expires.After(now) {
 		return nil // it has ended
 	}
-	u := usernameRecord{Expires: expires.Unix() + 1} // a fraction counts
+	u := usernameRecord{Expires: expires.Unix() + 1, At: now.UnixMilli()} // a fraction of a second counts
 	err := update(ctx, d.store, Usernames, username, func(old []byte) ([]byte, error) {
 		var before usernameRecord
 		if old != nil {

@@ -39,6 +39,7 @@ type source struct {
 	attempted time.Time     // when the last fetch began
 	failure   error         // of the last fetch
 	running   chan struct{} // closed at the end of the present fetch; nil: there is none
+	results   [numFetches]uint64
 }
 
 // An IssuerStatus tells whether the keys of another issuer are at hand.
@@ -52,12 +53,35 @@ type IssuerStatus struct {
 	// Failure is what the last fetch died of; nil if it did not. With keys at hand
 	// the issuer is degraded, without it is out of service.
 	Failure error
+
+	results [numFetches]uint64
+}
+
+// A fetchResult is how a fetch ended.
+type fetchResult uint8
+
+const (
+	fetchOK          fetchResult = iota
+	fetchUnreachable             // no answer within 5 s, or no connection that is trusted
+	fetchStatus                  // an answer other than 200
+	fetchMalformed               // no key set that can be used
+	numFetches
+)
+
+var fetchNames = [numFetches]string{"ok", "unreachable", "status", "malformed"}
+
+// EachFetch yields every way that a fetch can end, with how many did, in order. The
+// words are metric labels and change only by addition.
+func (s IssuerStatus) EachFetch(yield func(result string, n uint64)) {
+	for i, name := range fetchNames {
+		yield(name, s.results[i])
+	}
 }
 
 func (s *source) status() IssuerStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return IssuerStatus{Issuer: s.issuer.Issuer, Keys: len(s.keys), Fetched: s.fetched, Failure: s.failure}
+	return IssuerStatus{Issuer: s.issuer.Issuer, Keys: len(s.keys), Fetched: s.fetched, Failure: s.failure, results: s.results}
 }
 
 // find is the key that c names. If it is not known, the set is fetched again,
@@ -112,9 +136,10 @@ func (s *source) fetch(pause time.Duration) <-chan struct{} {
 func (s *source) runFetch(done chan struct{}) {
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
 	defer cancel()
-	keys, err := s.download(ctx)
+	keys, result, err := s.download(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.results[result]++
 	if s.failure = err; err == nil {
 		s.keys, s.fetched = keys, s.now()
 	}
@@ -122,28 +147,32 @@ func (s *source) runFetch(done chan struct{}) {
 	close(done)
 }
 
-func (s *source) download(ctx context.Context) (publicKeys, error) {
+func (s *source) download(ctx context.Context) (publicKeys, fetchResult, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.issuer.JWKS, nil)
 	if err != nil {
-		return nil, err
+		return nil, fetchUnreachable, err
 	}
 	request.Header.Set("Accept", "application/jwk-set+json, application/json")
 	response, err := s.client.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("fetch keys: %w", err)
+		return nil, fetchUnreachable, fmt.Errorf("fetch keys: %w", err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("fetch keys: %s answers %s", s.issuer.JWKS, response.Status)
+		return nil, fetchStatus, fmt.Errorf("fetch keys: %s answers %s", s.issuer.JWKS, response.Status)
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, fetchBytes+1))
 	if err != nil {
-		return nil, fmt.Errorf("fetch keys: %w", err)
+		return nil, fetchUnreachable, fmt.Errorf("fetch keys: %w", err)
 	}
 	if len(body) > fetchBytes {
-		return nil, fmt.Errorf("fetch keys: %s answers more than %d bytes", s.issuer.JWKS, fetchBytes)
+		return nil, fetchMalformed, fmt.Errorf("fetch keys: %s answers more than %d bytes", s.issuer.JWKS, fetchBytes)
 	}
-	return parseJWKS(body)
+	keys, err := parseJWKS(body)
+	if err != nil {
+		return nil, fetchMalformed, err
+	}
+	return keys, fetchOK, nil
 }
 
 // run keeps the set fresh until ctx ends.

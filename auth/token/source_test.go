@@ -172,14 +172,21 @@ func TestFetch(t *testing.T) {
 	mux.HandleFunc("/page", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) })
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	for path, want := range map[string]string{
-		"good": "", "error": "500", "created": "201", "elsewhere": "redirects", "long": "more than", "page": "no JWK set", "missing": "404",
+	for path, c := range map[string]struct{ want, result string }{
+		"good": {"", "ok"}, "error": {"500", "status"}, "created": {"201", "status"}, "elsewhere": {"redirects", "unreachable"},
+		"long": {"more than", "malformed"}, "page": {"no JWK set", "malformed"}, "missing": {"404", "status"},
 	} {
+		want := c.want
 		i := testIssuer()
 		i.JWKS = server.URL + "/" + path
 		v := verifier(t, VerifierConfig{Issuers: []Issuer{i}, Client: server.Client()})
 		_, err := v.Verify(t.Context(), foreignToken(t, "k1", testNow))
 		failure := v.Status()[0].Failure
+		v.Status()[0].EachFetch(func(result string, n uint64) {
+			if counted := n == 1; counted != (result == c.result) {
+				t.Errorf("%s: counted %d times as %s, want %s", path, n, result, c.result)
+			}
+		})
 		if want == "" {
 			if err != nil || failure != nil {
 				t.Errorf("%s: %v, %v", path, err, failure)

@@ -101,7 +101,7 @@ func (a *app) benchCompareCommand() *cobra.Command {
 		},
 	}
 	r.flags(c, 5)
-	c.Flags().StringSliceVar(&r.servers, "servers", comparedServers, "which servers")
+	c.Flags().StringSliceVar(&r.servers, "servers", comparedServers, "which servers; another build of turnout by its path")
 	c.Flags().StringVar(&r.out, "out", "", "`FOLDER` for the report; bench/results of the source if absent")
 	return c
 }

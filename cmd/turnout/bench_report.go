@@ -52,14 +52,17 @@ func (a *app) benchCompare(ctx context.Context, r *benchRequest) error {
 	return joined(err, a.keepReport(ctx, r, report, source, programs), a.writeReport(report, r.json), verdict(report, true))
 }
 
-// comparedServers are those that a comparison knows.
+// comparedServers are those that a comparison knows by name. It takes any other turnout by the path of its binary.
 var comparedServers = []string{"turnout", "coturn", "pion"}
+
+// isBinary says whether a server is named by a path: an earlier build of turnout, say, to see what a change has done.
+func isBinary(server string) bool { return strings.ContainsRune(server, filepath.Separator) }
 
 // checkServers looks for names that are not known, or twice there.
 func (r *benchRequest) checkServers() error {
 	for i, name := range r.servers {
-		if !slices.Contains(comparedServers, name) {
-			return usage("--servers %s: no server %q, but %s", strings.Join(r.servers, ","), name, strings.Join(comparedServers, ", "))
+		if !slices.Contains(comparedServers, name) && !isBinary(name) {
+			return usage("--servers %s: no server %q, but %s, and other builds of turnout by their path", strings.Join(r.servers, ","), name, strings.Join(comparedServers, ", "))
 		}
 		if slices.Contains(r.servers[:i], name) {
 			return usage("--servers %s names %s twice", strings.Join(r.servers, ","), name)
@@ -73,11 +76,14 @@ func (a *app) benchServers(ctx context.Context, r *benchRequest, self, source, p
 	var servers []bench.Server
 	for _, name := range r.servers {
 		s, err := bench.Turnout(self), error(nil)
-		switch name {
-		case "coturn":
+		switch {
+		case name == "coturn":
 			s, err = bench.Coturn()
-		case "pion":
+		case name == "pion":
 			s, err = bench.Pion(ctx, source, programs)
+		case isBinary(name):
+			s = bench.Turnout(name)
+			s.Name = name
 		}
 		var missing *bench.MissingError
 		if errors.As(err, &missing) && !r.changed("servers") {

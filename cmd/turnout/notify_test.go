@@ -57,7 +57,7 @@ func told(t *testing.T, heard <-chan string) string {
 func TestNotify(t *testing.T) {
 	t.Parallel()
 	heard, name := notifySocket(t)
-	c := newConsole(t, "TURNOUT_ADMIN_LISTEN=127.0.0.1:0", "NOTIFY_SOCKET="+name, "WATCHDOG_USEC=20000")
+	c := newConsole(t, "TURNOUT_ADMIN_LISTEN=127.0.0.1:0", "TURNOUT_API_LISTEN=http://127.0.0.1:0", "NOTIFY_SOCKET="+name, "WATCHDOG_USEC=20000")
 	stop := c.serving(t)
 	if got := told(t, heard); got != "READY=1" {
 		t.Errorf("first %q", got)
@@ -83,7 +83,7 @@ func TestNotify(t *testing.T) {
 func TestWatchdogHung(t *testing.T) {
 	t.Parallel()
 	heard, name := notifySocket(t)
-	c := newConsole(t, "TURNOUT_ADMIN_LISTEN=127.0.0.1:0", "NOTIFY_SOCKET="+name, "WATCHDOG_USEC=20000")
+	c := newConsole(t, "TURNOUT_ADMIN_LISTEN=127.0.0.1:0", "TURNOUT_API_LISTEN=http://127.0.0.1:0", "NOTIFY_SOCKET="+name, "WATCHDOG_USEC=20000")
 	c.relay.hangs = true
 	stop := c.serving(t)
 	if got := told(t, heard); got != "READY=1" {

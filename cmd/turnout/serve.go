@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
 
+	"turnout/auth/token"
 	"turnout/internal/admin"
 	"turnout/internal/api"
 	"turnout/internal/config"
@@ -50,10 +51,13 @@ type service struct {
 	app        *app
 	source     *source
 	log        *slog.Logger
+	journal    journal        // of log
 	level      *slog.LevelVar // of log
 	manager    manager
 	background context.Context // of what the configuration in use has going on; done when all ends
 	end        context.CancelFunc
+	meter      *metrics.Service
+	health     health
 
 	// Set while it starts.
 	transports *transports
@@ -74,9 +78,10 @@ type service struct {
 	started  time.Time
 	admins   []*admin.Server
 	keep     *keep
-	api      *api.Server // nil where there is none
-	ended    chan error  // one value from each goroutine
-	running  int         // goroutines
+	verifier atomic.Pointer[token.Verifier] // nil without api
+	api      *api.Server                    // nil where there is none
+	ended    chan error                     // one value from each goroutine
+	running  int                            // goroutines
 }
 
 // newService reads the configuration.
@@ -89,7 +94,7 @@ func (a *app) newService(src *source) (*service, error) {
 	}
 	s.files.take(&files, l)
 	s.level.Set(levelOf(l.Log))
-	s.log = newLogger(l.Log, s.level, a.stderr)
+	s.log = s.journal.of(newLogger(l.Log, s.level, a.stderr))
 	s.manager = newManager(a.environ, os.Getpid(), s.log)
 	for _, w := range l.Warnings {
 		s.log.Warn(w.String())
@@ -99,6 +104,7 @@ func (a *app) newService(src *source) (*service, error) {
 		return nil, err
 	}
 	s.current.Store(now)
+	s.measure()
 	s.background, s.end = context.WithCancel(context.Background())
 	return s, nil
 }
@@ -110,6 +116,7 @@ func (a *app) serve(ctx context.Context, src *source) error {
 		return err
 	}
 	defer s.close()
+	defer s.health.watch(s.log)()
 	now := *s.current.Load()
 	l := now.loaded
 	t, err := a.openTrust(ctx, l, s)
@@ -122,6 +129,7 @@ func (a *app) serve(ctx context.Context, src *source) error {
 	}
 	s.transports = tr
 	defer tr.watch(ctx)()
+	s.health.set("certificates", certificatesProbe(a.now, tr.certificates, tr.https))
 	if s.own, err = s.listenAdmins(l, tr); err != nil {
 		return err
 	}
@@ -144,6 +152,7 @@ func (a *app) serve(ctx context.Context, src *source) error {
 	if err := s.startAPI(&now); err != nil {
 		return errors.Join(err, stop())
 	}
+	t.adopt(l, s.offer)
 	s.serving.Store(true)
 	if err := a.announce(ctx, l, t, s, r); err != nil {
 		return errors.Join(err, stop())
@@ -166,25 +175,12 @@ func (a *app) serve(ctx context.Context, src *source) error {
 // openTrust opens what is kept and connects it with the checks of credentials. Revocations end what is live on the relay.
 func (a *app) openTrust(ctx context.Context, l *config.Loaded, s *service) (t trust, err error) {
 	if keepNeeded(l) {
-		s.keep, err = a.openKeep(ctx, l, end{
-			subject: func(subject string, at time.Time) {
-				if server := s.relay.Load(); server != nil {
-					if n := (*server).EndSubject(subject, at); n > 0 {
-						s.log.Info("revoked", "subject", subject, "allocations", n)
-					}
-				}
-			},
-			username: func(username string) {
-				if server := s.relay.Load(); server != nil {
-					if n := (*server).EndUsername(username); n > 0 {
-						s.log.Info("revoked", "username", username, "allocations", n)
-					}
-				}
-			},
-		})
+		s.keep, err = a.openKeep(ctx, l, s.revoked(a.now))
 		if err != nil {
 			return t, err
 		}
+		s.keep.begin(s.log)
+		s.health.set("store", s.keep.probe)
 	}
 	return a.trust(ctx, l, s.keep)
 }
@@ -267,7 +263,7 @@ func (s *service) listenAdmins(l *config.Loaded, tr *transports) (own []netip.Ad
 			s.log.Warn("a scrape tells what some worker counted before: it does not answer", "error", err)
 		}
 		return (*server).Stats(), true
-	}, tr.secured.Stats)
+	}, tr.stats, s.meter)
 	operation, err := s.operation(l, tr)
 	if err != nil {
 		return nil, err
@@ -276,15 +272,18 @@ func (s *service) listenAdmins(l *config.Loaded, tr *transports) (own []netip.Ad
 		key  string
 		addr config.OperatorAddress
 		api  *admin.API
-	}{{"admin.listen", l.Admin.Listen, operation}, {"metrics.listen", config.OperatorAddress{AddrPort: l.Metrics.Listen.AddrPort}, nil}} {
+		name string // in metrics
+	}{{"admin.listen", l.Admin.Listen, operation, "admin"}, {"metrics.listen", config.OperatorAddress{AddrPort: l.Metrics.Listen.AddrPort}, nil, "metrics"}} {
 		if !at.addr.Set() {
 			continue
 		}
 		server, err := listenOperator(at.addr, admin.Config{
-			Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: scrapesOnce, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError)}),
-			State:   s.state,
-			Logger:  s.log,
-			API:     at.api,
+			Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: scrapesOnce, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError)}),
+			State:    s.state,
+			Degraded: s.health.reasons,
+			Told:     s.meter.Listener(at.name, admin.RouteOther, "GET /metrics", "GET /livez", "GET /readyz").Answered,
+			Logger:   s.log,
+			API:      at.api,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", at.key, err)

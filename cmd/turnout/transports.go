@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"strings"
@@ -91,6 +92,15 @@ func (t *transports) watch(ctx context.Context) (stop func()) {
 		cancel()
 		watching.Wait()
 	}
+}
+
+// stats are those of all listeners, with the expiry of the service's own certificate.
+func (t *transports) stats() secure.Stats {
+	s := t.secured.Stats()
+	if t.https != nil && t.https != t.certificates {
+		maps.Insert(s.Expiries, t.https.Expiries)
+	}
+	return s
 }
 
 // name is what clients are to call this server so that its certificate is good for it; empty where it has no name of one host.

@@ -17,15 +17,20 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"turnout/internal/tally"
 )
 
 // A Config describes a Server. Zero fields are defaults; Metrics and State are required.
 type Config struct {
 	Metrics http.Handler // answers /metrics
 	State   func() State // asked at each /readyz, from any goroutine
-	Names   []string     // host names besides localhost and the address itself that a loopback listener answers to
-	Logger  *slog.Logger // If nil, slog.Default.
-	API     *API         // If nil, the listener has none: /metrics, /livez and /readyz alone.
+	// Degraded tells what is wrong with a server that is Ready all the same; asked as State is. If nil, nothing ever is.
+	Degraded func() []Reason
+	Names    []string     // host names besides localhost and the address itself that a loopback listener answers to
+	Logger   *slog.Logger // If nil, slog.Default.
+	Told     tally.Told   // hears of every request, by its route (RouteOther where there is none of that path). If nil, nobody does.
+	API      *API         // If nil, the listener has none: /metrics, /livez and /readyz alone.
 }
 
 // A State is what /readyz says.
@@ -36,6 +41,16 @@ const (
 	Ready    State = "ok"       // takes new allocations: 200
 	Draining State = "draining" // takes no new allocations: 503
 )
+
+// degraded is what /readyz says of a server that is Ready and lacks something. It is 200 all the same: a store or an
+// issuer that every server of a fleet lacks must not take all of them out of service.
+const degraded State = "degraded"
+
+// A Reason is one thing that is wrong.
+type Reason struct {
+	Reason  string `json:"reason"`  // a word of a closed set, as in the metric turnout_degraded
+	Message string `json:"message"` // a sentence for people; no secret, since whoever may ask for /readyz reads it
+}
 
 // A Server is one listener of the operator. Make it with New.
 type Server struct {
@@ -122,15 +137,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func Handler(addr netip.Addr, c Config) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", c.Metrics)
-	mux.HandleFunc("/livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, status{"ok"}) })
-	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
-		state := c.State()
-		code := http.StatusServiceUnavailable
-		if state == Ready {
-			code = http.StatusOK
-		}
-		answer(w, code, status{string(state)})
-	})
+	mux.HandleFunc("/livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, status{Status: Ready}) })
+	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) { ready(w, c) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, http.StatusNotFound, "NotFound", "There is nothing here. See /metrics, /livez and /readyz.")
 	})
@@ -138,10 +146,25 @@ func Handler(addr netip.Addr, c Config) http.Handler {
 	if c.API != nil {
 		servePage(mux)
 		api := *c.API
-		api.state = c.State
+		api.state, api.degraded, api.surveys = c.State, c.Degraded, newSurveys()
 		pages = api.handler(pages)
 	}
-	return hostCheck(addr, c.Names, pages)
+	return told(c.Told, hostCheck(addr, c.Names, pages))
+}
+
+// ready answers /readyz.
+func ready(w http.ResponseWriter, c Config) {
+	now := status{Status: c.State()}
+	if now.Status != Ready {
+		answer(w, http.StatusServiceUnavailable, now)
+		return
+	}
+	if c.Degraded != nil {
+		if now.Reasons = c.Degraded(); len(now.Reasons) > 0 {
+			now.Status = degraded
+		}
+	}
+	answer(w, http.StatusOK, now)
 }
 
 // readOnly refuses what would change something.
@@ -158,7 +181,8 @@ func readOnly(next http.Handler) http.Handler {
 
 // A status is the answer of /livez and /readyz.
 type status struct {
-	Status string `json:"status"`
+	Status  State    `json:"status"`
+	Reasons []Reason `json:"reasons,omitempty"`
 }
 
 // answer writes JSON, which must not be cached: it is true now.

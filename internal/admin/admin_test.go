@@ -75,6 +75,31 @@ func TestHandler(t *testing.T) {
 	}
 }
 
+// TestDegraded asks a server that lacks something, whatever else its state is.
+func TestDegraded(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		state   State
+		reasons []Reason
+		code    int
+		body    string
+	}{
+		{Ready, []Reason{{"store", "The disk is full."}, {"log", "It too."}}, 200,
+			`{"status":"degraded","reasons":[{"reason":"store","message":"The disk is full."},{"reason":"log","message":"It too."}]}`},
+		{Ready, nil, 200, `{"status":"ok"}`},
+		{Starting, []Reason{{"store", "The disk is full."}}, 503, `{"status":"starting"}`},
+		{Draining, []Reason{{"store", "The disk is full."}}, 503, `{"status":"draining"}`},
+	} {
+		config := testConfig(&c.state)
+		config.Degraded = func() []Reason { return c.reasons }
+		w := httptest.NewRecorder()
+		Handler(loopback, config).ServeHTTP(w, httptest.NewRequest("GET", "http://localhost/readyz", nil))
+		if body := strings.TrimSuffix(w.Body.String(), "\n"); w.Code != c.code || body != c.body {
+			t.Errorf("%s: %d %s, want %d %s", c.state, w.Code, body, c.code, c.body)
+		}
+	}
+}
+
 // TestHost asks a loopback listener, and a public one, under several names.
 func TestHost(t *testing.T) {
 	t.Parallel()

@@ -1,5 +1,6 @@
-// Package metrics declares every metric of turnout, in this one file, and reads
-// them from the relay at each scrape. Nothing is counted here.
+// Package metrics declares every metric of turnout, in this one file. Those of the
+// relay are read from it at each scrape; what the service does is counted by a
+// [Service], which its parts are given behind interfaces and functions of their own.
 //
 // Labels come from closed sets only: never a user, an address or a realm.
 package metrics
@@ -24,14 +25,17 @@ type Build struct {
 
 // New makes a registry of turnout's metrics, and those of the Go runtime and the process.
 // Both functions are called at every scrape, from any goroutine. False means that there is no relay to read yet;
-// secured tells of TLS, DTLS and PROXY headers.
-func New(build Build, stats func() (relay.Stats, bool), secured func() secure.Stats) *prometheus.Registry {
+// secured tells of TLS, DTLS and PROXY headers, service of the rest of the process; nil where that is of no interest.
+func New(build Build, stats func() (relay.Stats, bool), secured func() secure.Stats, service *Service) *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newCollector(build, func() (snapshot, bool) {
 			s, ok := stats()
 			return snapshot{s, s}, ok
 		}, secured))
+	if service != nil {
+		r.MustRegister(service)
+	}
 	return r
 }
 
@@ -40,6 +44,7 @@ type counted interface {
 	EachRequest(yield func(method string, code int, n uint64))
 	EachDrop(yield func(reason string, n uint64))
 	EachAuthentication(yield func(result string, n uint64))
+	EachLimit(yield func(limit string, n uint64))
 	EachTraffic(yield func(direction, family string, t relay.Traffic))
 }
 
@@ -72,6 +77,7 @@ var (
 	packets      = describe("relayed_packets_total", "Packets of application data: from_client and from_peer arrived, to_client and to_peer were sent. TCP connections to peers have none. The family is that of the client's or the peer's address.", "direction", "family")
 	bytes        = describe("relayed_bytes_total", "Bytes of application data without any header, in the directions and families of relayed_packets_total.", "direction", "family")
 	latency      = describe("relay_latency_seconds", "Time from the system's receipt of a packet to its sending, of a sample of UDP packets (relay.latency-sample).", "direction")
+	limits       = describe("limits_total", "How often a limit was reached: requests refused, packets dropped, and waits of TCP connections.", "limit")
 	drops        = describe("drops_total", "Packets that were not relayed or answered, by reason.", "reason")
 	socketDrops  = describe("socket_drops_total", "What the system dropped at sockets, mostly because their buffers were full; datagrams that arrived together count as one.", "socket")
 	budgetsSpent = describe("unauthenticated_budgets_spent", "Sources that get no answer to what is not authenticated, since they used up their budget.")
@@ -96,10 +102,54 @@ var (
 	certificate = describe("certificate_expiry_timestamp_seconds", "When a certificate in use expires, by its key in the configuration.", "key")
 )
 
+// The metrics of the service, and of the process as a whole. A [Service] has them.
+var (
+	degraded = declare("degraded", "1 while something is wrong that does not stop the relay, by what it is; /readyz has it in words.", "reason")
+
+	configInfo    = declare("config_info", "1, with a hash of the configuration in use: relays that show the same have the same one.", "hash")
+	configLoaded  = declare("config_loaded_timestamp_seconds", "When the configuration in use was read.")
+	configFits    = declare("config_last_reload_successful", "0 if the configuration was changed last to what cannot be used, else 1.")
+	configReloads = declare("config_reloads_total", "Reloads of the configuration, by how they ended.", "result")
+
+	logLines = declare("log_lines_total", "Log lines written.", "level")
+	logLost  = declare("log_lines_lost_total", "Log lines that could not be written.")
+
+	httpRequests = declare("http_requests_total", "HTTP requests answered, by listener, route and class of status.", "listener", "route", "status")
+	httpSeconds  = declareSeconds("http_request_duration_seconds", "How long HTTP requests took, from their headers to the end of the answer.", waiting, "listener", "route")
+	credentials  = declare("credentials_total", "Requests for relay credentials, by the contract they were made by, and what came of them.", "dialect", "result")
+	tokens       = declare("tokens_total", "Requests for user access tokens, by what came of them.", "result")
+	userChanges  = declare("user_changes_total", "Users created and deleted, and revocations that were ordered here.", "change")
+
+	storeUp         = declare("store_up", "1 while the store can be reached and written, else 0.")
+	storeOperations = declare("store_operations_total", "Operations on the store, by what they did and to which kind of record.", "operation", "kind")
+	storeErrors     = declare("store_errors_total", "Operations on the store that failed; a record that is not there, or that another changed first, is no failure.", "operation", "reason")
+	storeBytes      = declare("store_file_bytes", "Size of the embedded store's file.")
+	storeConnected  = declare("store_connected", "1 while there is a connection to NATS, else 0.")
+	storeReconnects = declare("store_reconnects_total", "Connections to NATS made after the first.")
+	storeBehind     = declare("store_behind_seconds", "For how long changes in NATS may not have been seen; 0 while they are followed.")
+
+	issuerFetches = declare("issuer_key_fetches_total", "Attempts to fetch the keys of a configured token issuer, by how they ended.", "issuer", "result")
+	issuerKeys    = declare("issuer_keys", "Keys of a configured token issuer that are known.", "issuer")
+	issuerFetched = declare("issuer_keys_fetched_timestamp_seconds", "When the keys of a configured token issuer came; absent while they never did.", "issuer")
+
+	revocations = declare("revocations", "Revocations that are remembered, by what they are of.", "kind")
+	delay       = declareSeconds("revocation_delay_seconds", "From a revocation to when this process knew of it, of a user and of its pseudonym.", reaction)
+	teardown    = declareSeconds("revocation_teardown_seconds", "From a revocation to the end of the last live allocation that it ended on this relay.", reaction)
+)
+
+// waiting are bounds for what somebody waits for: from an answer out of memory to one after a disk's write, or an issuer's answer.
+var waiting = []float64{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
+
+// reaction are bounds for what is to happen within a second.
+var reaction = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60}
+
 var all []*prometheus.Desc
 
+// prefix begins every name.
+const prefix = "turnout_"
+
 func describe(name, help string, labels ...string) *prometheus.Desc {
-	d := prometheus.NewDesc("turnout_"+name, help, labels, nil)
+	d := prometheus.NewDesc(prefix+name, help, labels, nil)
 	all = append(all, d)
 	return d
 }
@@ -186,6 +236,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for key, expires := range over.Expiries {
 		send(certificate, prometheus.GaugeValue, float64(expires.Unix()), key)
 	}
+	s.counted.EachLimit(func(limit string, n uint64) { counter(limits, n, limit) })
 	s.counted.EachAuthentication(func(result string, n uint64) { counter(authentication, n, result) })
 }
 

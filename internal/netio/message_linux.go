@@ -48,8 +48,17 @@ func (m *messages) control(i int) []byte {
 	return m.controls[i].bytes()[:min(n, controlSize)]
 }
 
-// recvmmsg fills the messages and returns how many. It never blocks, so the scheduler need not be told.
+// recvmmsg fills the messages and returns how many. It never blocks, so the scheduler need not be told. For one message
+// recvmsg does the same: recvmmsg would look whether there is another.
 func recvmmsg(fd int, m []unix.Mmsghdr, flags int) (int, unix.Errno) {
+	if len(m) == 1 {
+		n, _, errno := unix.RawSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&m[0].Hdr)), uintptr(flags|unix.MSG_DONTWAIT))
+		if errno != 0 {
+			return 0, errno
+		}
+		m[0].Len = uint32(n)
+		return 1, 0
+	}
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&m[0])), uintptr(len(m)),
 		uintptr(flags|unix.MSG_DONTWAIT), 0, 0)
 	if errno != 0 {
@@ -59,8 +68,17 @@ func recvmmsg(fd int, m []unix.Mmsghdr, flags int) (int, unix.Errno) {
 }
 
 // sendmmsg sends the messages in order up to the first that fails, and returns how many; its error is the first one's. It
-// never blocks, so the scheduler need not be told.
+// never blocks, so the scheduler need not be told. One message that needs no more than an address leaves by sendto, for
+// which the kernel reads no header and no list of parts: so does every datagram of many flows that a peer gets.
 func sendmmsg(fd int, m []unix.Mmsghdr) (int, unix.Errno) {
+	if h := &m[0].Hdr; len(m) == 1 && h.Iovlen == 1 && h.Controllen == 0 {
+		_, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(h.Iov.Base)), uintptr(h.Iov.Len),
+			unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, uintptr(unsafe.Pointer(h.Name)), uintptr(h.Namelen))
+		if errno != 0 {
+			return 0, errno
+		}
+		return 1, 0
+	}
 	n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&m[0])), uintptr(len(m)),
 		unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
 	if errno != 0 {

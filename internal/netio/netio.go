@@ -138,7 +138,7 @@ type Poller interface {
 	Wait(timeout time.Duration) ([]Event, error)
 	// Room is how many more slots there are before EndRound.
 	Room() int
-	// Recv reads into at most max slots (and at most Room; fewer where each has lately held many datagrams) in one call, never until EAGAIN; none is no error. A slot takes one datagram, or
+	// Recv reads into at most max slots (and at most Room; fewer where each has lately held many datagrams, or they came one at a time) in one call, never until EAGAIN; none is no error. A slot takes one datagram, or
 	// with GRO those of one sender that arrived together: any number of Packets, mostly up to 64, in the order they were sent, whose payloads lie
 	// side by side in the slot. The slice is valid until the next Recv, its payloads until EndRound.
 	Recv(s Socket, max int) ([]Packet, error)

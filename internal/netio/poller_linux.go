@@ -31,8 +31,9 @@ type poller struct {
 	precise bool // the kernel has epoll_pwait2, whose timeout is in nanoseconds
 
 	// Owned by the worker's goroutine.
-	epoll     int  // -1 once closed
-	more      bool // a read since the last Wait took all it asked for: probably there is more
+	epoll     int    // -1 once closed
+	turn      uint64 // counts Waits
+	more      bool   // a read since the last Wait took all it asked for: probably there is more
 	ready     [epollBatch]unix.EpollEvent
 	events    [epollBatch]Event
 	receive   receiver

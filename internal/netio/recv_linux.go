@@ -45,7 +45,7 @@ func (p *poller) Recv(s Socket, max int) ([]Packet, error) {
 	if err != nil {
 		return nil, err
 	}
-	want := min(max, p.Room(), k.slots())
+	want := k.appetite.slots(min(max, p.Room(), k.slots()), p.turn)
 	if want <= 0 {
 		return nil, nil
 	}
@@ -55,9 +55,11 @@ func (p *poller) Recv(s Socket, max int) ([]Packet, error) {
 		p.counts.RecvCalls++
 		switch {
 		case errno == 0:
-			p.more = p.more || n == want
+			p.more = p.more || n == want && want > 1
+			k.appetite.learn(n, p.turn)
 			return p.take(k, n), nil
 		case errno == unix.EAGAIN:
+			k.appetite.learn(0, p.turn)
 			return nil, nil
 		case errno == unix.EINTR:
 		case tries >= pendingRetries(errno):

@@ -35,8 +35,9 @@ type socket struct {
 	poller     *poller // it is added to, or nil
 	df         bool    // IP_MTU_DISCOVER is IP_PMTUDISC_DO
 	density    int     // datagrams per slot of the last read
-	drops      uint32  // as NewDrops read them last
-	aggregates bool    // UDP_GRO is set, and stays: what is queued may have been put together
+	appetite   appetite
+	drops      uint32 // as NewDrops read them last
+	aggregates bool   // UDP_GRO is set, and stays: what is queued may have been put together
 
 	// The outs of the Send under way, by index; none between two.
 	first, last int

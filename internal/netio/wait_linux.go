@@ -15,6 +15,7 @@ func (p *poller) Wait(timeout time.Duration) ([]Event, error) {
 	if p.epoll < 0 {
 		return nil, net.ErrClosed
 	}
+	p.turn++
 	var n int
 	var errno unix.Errno
 	if timeout == 0 || p.more {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"os"
@@ -135,8 +136,13 @@ func (c *Certificates) Names() []string { return c.pairs[0].current.Load().Leaf.
 
 // Expiries yields each certificate's configuration key and when it expires.
 func (c *Certificates) Expiries(yield func(name string, expires time.Time) bool) {
+	c.Leaves(func(name string, leaf *x509.Certificate) bool { return yield(name, leaf.NotAfter) })
+}
+
+// Leaves yields each certificate's configuration key and the server's own certificate in use, which is not to be changed.
+func (c *Certificates) Leaves(yield func(name string, leaf *x509.Certificate) bool) {
 	for _, p := range c.pairs {
-		if !yield(p.files.Name, p.current.Load().Leaf.NotAfter) {
+		if !yield(p.files.Name, p.current.Load().Leaf) {
 			return
 		}
 	}

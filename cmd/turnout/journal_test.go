@@ -1,0 +1,60 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+)
+
+// A disk takes what is written while it is not full.
+type disk struct {
+	bytes.Buffer
+	full bool
+}
+
+var errFull = errors.New("no space left on device")
+
+func (d *disk) Write(p []byte) (int, error) {
+	if d.full {
+		return 0, errFull
+	}
+	return d.Buffer.Write(p)
+}
+
+// TestJournal counts lines by level, through loggers made of loggers, and knows when they are lost.
+func TestJournal(t *testing.T) {
+	t.Parallel()
+	var j journal
+	var d disk
+	log := j.of(slog.New(slog.NewTextHandler(&d, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	check := log.With("part", "relay").WithGroup("g")
+	check.Debug("a")
+	log.Info("b")
+	log.Log(t.Context(), slog.LevelInfo+1, "c")
+	log.Warn("d")
+	check.Error("e")
+	log.Log(t.Context(), slog.LevelError+4, "f")
+	if n := strings.Count(d.String(), "\n"); n != 6 || !strings.Contains(d.String(), "msg=a part=relay") {
+		t.Errorf("%d lines: %s", n, &d)
+	}
+	for i, want := range []uint64{1, 2, 1, 2} {
+		if n := j.written[i].Load(); n != want {
+			t.Errorf("%s: %d lines, want %d", logLevels[i], n, want)
+		}
+	}
+	probe := j.probe(log)
+	if all := probe(); all != nil || j.lost.Load() != 0 {
+		t.Errorf("%v", all)
+	}
+	d.full = true
+	check.Info("lost")
+	if all := probe(); len(all) != 1 || all[0].fault != faultLog || !errors.Is(all[0].err, errFull) || j.lost.Load() != 2 {
+		t.Errorf("%v, %d lost", all, j.lost.Load())
+	}
+	d.full = false
+	if all := probe(); all != nil || !strings.Contains(d.String(), "lines_lost=2") {
+		t.Errorf("%v: %s", all, &d)
+	}
+}

@@ -37,6 +37,7 @@ relay:
   addresses: [127.0.0.1, "::1"]
   ports: %[3]d-%[4]d
   channels: rfc5766
+  latency-sample: 1
 peers:
   allow: [127.0.0.0/8, "::1/128"]
 auth:

@@ -80,6 +80,8 @@ func Words(metric, label string) (all []string, ok bool) {
 				all = append(all, word)
 			}
 		})
+	case "limits_total.limit":
+		relay.Stats{}.EachLimit(func(limit string, _ uint64) { all = append(all, limit) })
 	case "allocations.transport":
 		for _, t := range []allocation.Transport{allocation.UDP, allocation.TCP, allocation.TLS, allocation.DTLS} {
 			all = append(all, t.String())

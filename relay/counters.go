@@ -12,6 +12,7 @@ import (
 type counters struct {
 	// owned by the worker
 	local [numCounters]uint64
+	ended bool // an allocation has: publish distributions
 	rare  bool // something besides traffic changed: look at every counter
 
 	published [numCounters]atomic.Uint64
@@ -73,9 +74,7 @@ func (c *counters) publish(io netio.Counts) {
 			c.published[i].Store(v)
 		}
 	}
-	for i := range c.distributions {
-		if d := &c.distributions[i]; d.dirty {
-			d.publish()
-		}
+	if c.ended {
+		c.publishDistributions()
 	}
 }

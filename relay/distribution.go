@@ -31,14 +31,14 @@ var scales = [numDistributions]*scale{
 var latencyScale = newScale(2, -20, 2, 1e9,
 	5e-6, 10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 1)
 
-// A distribution is one worker's part of a histogram. The worker adds to plain numbers and publishes those that changed
-// once a round.
+// A distribution is one worker's part of a histogram. The worker adds to plain numbers and publishes those that changed: not
+// every round, since that would cost more than counting them, but once a second while there are rounds, for a survey, and when
+// an allocation has ended.
 type distribution struct {
 	// owned by the worker
 	counts  [maxBounds + 1]uint64
 	sum     uint64
 	changed [maxBounds/64 + 1]uint64 // a bit for each of counts
-	dirty   bool
 
 	published    [maxBounds + 1]atomic.Uint64
 	publishedSum atomic.Uint64
@@ -50,10 +50,9 @@ func (d *distribution) observe(s *scale, v uint64) {
 	d.counts[i]++
 	d.sum += v
 	d.changed[i/64] |= 1 << (i % 64)
-	d.dirty = true
 }
 
-// publish makes the round's values visible to scrapes.
+// publish makes what was counted visible to scrapes.
 func (d *distribution) publish() {
 	for k, word := range d.changed {
 		for ; word != 0; word &= word - 1 {
@@ -63,11 +62,18 @@ func (d *distribution) publish() {
 		d.changed[k] = 0
 	}
 	d.publishedSum.Store(d.sum)
-	d.dirty = false
 }
 
 // observe counts a value of a distribution.
 func (c *counters) observe(i int, v uint64) { c.distributions[i].observe(scales[i], v) }
+
+// publishDistributions publishes all of them. Nothing is ever taken back from a distribution, so that it may be done at any time.
+func (c *counters) publishDistributions() {
+	for i := range c.distributions {
+		c.distributions[i].publish()
+	}
+	c.ended = false
+}
 
 // histogram sums a distribution over the workers.
 func (s *Server) histogram(i int) Histogram {

@@ -29,7 +29,7 @@ func TestLatency(t *testing.T) {
 		}
 		took := time.Since(began)
 		for read := s.Stats().Reads.Sum; read < 103; read = s.Stats().Reads.Sum { // with the requests: two, and one for the nonce
-			if err := s.Alive(t.Context()); err != nil {
+			if err := s.Survey(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -57,6 +57,9 @@ func TestLatencyOfRelaySockets(t *testing.T) {
 		for range 10 {
 			echo(t, client, i, 160)
 		}
+	}
+	if err := s.Survey(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	if n := s.Stats().LatencyToClients.Count; n > 20 || n < 18 { // the last ones' round may not be over, or their stamps not begun
 		t.Errorf("%d packets to clients measured, want the 20 of the first and the third", n)

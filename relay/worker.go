@@ -248,6 +248,7 @@ func (w *worker) expire() {
 		w.tidied = w.now
 		w.ports.Expire(w.now) // reservations that nobody came for
 		w.sampleListeners(true)
+		w.counters.publishDistributions()
 	} else if w.sampled() {
 		w.sampleListeners(false)
 	}

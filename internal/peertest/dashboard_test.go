@@ -17,20 +17,20 @@ import (
 	"github.com/pion/stun/v3"
 )
 
-// A query is one of a panel of the Grafana dashboard.
+// A query is one of a panel of the Grafana dashboard, or of what else asks.
 type query struct{ panel, expression string }
 
-// TestDashboard has a real Prometheus scrape a relay under load and run every
-// query of the dashboard: each gives data.
+// TestDashboard has a real Prometheus scrape a relay and a service under load and run every
+// query of the dashboard, the rules, the alerts and docs/metrics.md: each gives data.
 func TestDashboard(t *testing.T) {
 	peers(t)
 	t.Parallel()
-	s := startSecured(t, "127.0.0.1:9")
+	s, service := startServed(t)
 	prometheus := startPrometheus(t, s.admin)
 	client, _ := pionClient(t, "udp", s.address(), user, password)
 	relayed, peer := allocate(t, client), listen(t, "127.0.0.1:0")
 
-	pending := dashboard(t)
+	pending := append(dashboard(t), questions(t)...)
 	if len(pending) < 20 {
 		t.Fatalf("only %d queries", len(pending))
 	}
@@ -38,6 +38,7 @@ func TestDashboard(t *testing.T) {
 	deadline := time.Now().Add(60 * time.Second)
 	for round := 0; len(pending) > 0; round++ {
 		load(t, s, relayed, peer)
+		loadService(t, s, service)
 		var empty []query
 		for _, q := range pending {
 			n, err := prometheus.series(q.expression)
@@ -57,6 +58,7 @@ func TestDashboard(t *testing.T) {
 	for _, q := range pending {
 		t.Errorf("panel %q: no data of %s", q.panel, q.expression)
 	}
+	checkScrape(t, s.admin)
 }
 
 // load is a little of everything: relayed datagrams, a refused request, a datagram that is dropped, and an allocation that

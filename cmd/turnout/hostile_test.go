@@ -62,19 +62,11 @@ func TestHostileLabels(t *testing.T) {
 		})
 	}
 	load.Wait()
-	r, err := http.Get(operator + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	text, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Contains(string(text), evil) {
+	text := scrape(t, operator)
+	if strings.Contains(text, evil) {
 		t.Error("a client's word is in the metrics")
 	}
-	checkLabels(t, string(text))
+	checkLabels(t, text)
 	if err := relayed.Close(); err != nil && !strings.Contains(err.Error(), net.ErrClosed.Error()) {
 		t.Error(err)
 	}

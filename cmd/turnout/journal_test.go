@@ -44,6 +44,11 @@ func TestJournal(t *testing.T) {
 			t.Errorf("%s: %d lines, want %d", logLevels[i], n, want)
 		}
 	}
+	log.Info("after a flood", "client", "192.0.2.1", leftOutKey, uint64(41))
+	log.Info("after another", leftOutKey, uint64(1), "client", "192.0.2.1")
+	if n := j.leftOut.Load(); n != 42 {
+		t.Errorf("%d lines left out, want 42", n)
+	}
 	probe := j.probe(log)
 	if all := probe(); all != nil || j.lost.Load() != 0 {
 		t.Errorf("%v", all)

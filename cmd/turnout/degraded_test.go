@@ -2,14 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
-	"math/big"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -69,7 +62,7 @@ func TestServeDegradedByCertificate(t *testing.T) {
 	for reason, left := range map[string]time.Duration{"certificate_expires": 48 * time.Hour, "certificate_expired": -time.Hour} {
 		t.Run(reason, func(t *testing.T) {
 			t.Parallel()
-			cert, key := perishable(t, left)
+			cert, key := certifyFor(t, t.TempDir(), time.Now().Add(-90*24*time.Hour), time.Now().Add(left), "turn.test")
 			c, _, service, operator, stop := offering(t, "tls: {cert: "+cert+", key: "+key+"}")
 			becomes(t, operator, reason)
 			relaysStill(t, service)
@@ -81,24 +74,6 @@ func TestServeDegradedByCertificate(t *testing.T) {
 			}
 		})
 	}
-}
-
-// perishable is a certificate that ends after so long.
-func perishable(t *testing.T, left time.Duration) (cert, key string) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
-	now := time.Now()
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"turn.test"}, NotBefore: now.Add(-90 * 24 * time.Hour), NotAfter: now.Add(left)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	must(t, err)
-	encoded, err := x509.MarshalPKCS8PrivateKey(private)
-	must(t, err)
-	dir := t.TempDir()
-	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	must(t, os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
-	must(t, os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}), 0o600))
-	return cert, key
 }
 
 // TestServeDegradedByLog fills the disk of the log, and empties it again.

@@ -115,18 +115,28 @@ func running(t *testing.T, addresses string) *server {
 // over, and returns what it prints once its admin listener says that it is ready.
 func serve(t *testing.T, admin string, args ...string) *log {
 	t.Helper()
+	printed, ended := launch(t, args...)
+	if err := ready(t, "http://"+admin+"/readyz", ended); err != nil {
+		t.Fatal(err)
+	}
+	return printed
+}
+
+// launch is serve that does not wait. Whoever takes from ended puts back what it took.
+func launch(t *testing.T, args ...string) (printed *log, ended chan error) {
+	t.Helper()
 	name, err := binary()
 	if err != nil {
 		t.Fatal(err)
 	}
-	home, printed := t.TempDir(), &log{}
+	home := t.TempDir()
+	printed, ended = &log{}, make(chan error, 1)
 	command := exec.Command(name, append([]string{"serve"}, args...)...)
 	command.Env = append(os.Environ(), "HOME="+home, "XDG_STATE_HOME="+home)
 	command.Stdout, command.Stderr = printed, printed
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
 	t.Cleanup(func() {
 		stop(t, command.Process, ended)
@@ -134,10 +144,7 @@ func serve(t *testing.T, admin string, args ...string) *log {
 			t.Logf("turnout printed:\n%s", printed)
 		}
 	})
-	if err := ready(t, "http://"+admin+"/readyz", ended); err != nil {
-		t.Fatal(err)
-	}
-	return printed
+	return printed, ended
 }
 
 // ready waits until the server answers 200.

@@ -70,7 +70,7 @@ func (w *worker) answer(m stun.Message, from *origin) Drop {
 	rq := &w.request
 	rq.begin(m, from, &w.state, w.now, w.wall)
 	size := answerSize
-	if from.vantage != nil {
+	if from.vantage() != nil {
 		size += maxPadding
 	}
 	code, err := rq.answer(h, &w.builder, w.arena.space(size))
@@ -85,7 +85,7 @@ func (w *worker) answer(m stun.Message, from *origin) Drop {
 	response := w.builder.Bytes()
 	w.arena.keep(len(response))
 	if v := rq.sendFrom; v != nil { // RFC 5780 §6.1
-		from.socket = w.listeners[v.listener]
+		from.socket = v.listener.sockets[w.index]
 		from.tuple.Client = netip.AddrPortFrom(from.tuple.Client.Addr(), rq.sendTo)
 	}
 	return w.toOrigin(from, response, nil, 0, 0, 0)

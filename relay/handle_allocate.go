@@ -21,7 +21,7 @@ func handleAllocate(rq *request, rs *stun.Builder) error {
 	if err != nil {
 		return err
 	}
-	if rq.draining.Load() {
+	if rq.draining.Load() || rq.from.listener.refuses() {
 		return rq.elsewhere(r.UseReservation, errInsufficientCapacity)
 	}
 	a, err := rq.table.Create(rq.from.tuple, r, rq.now)

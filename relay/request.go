@@ -152,7 +152,7 @@ func (r *request) check(h *method) error {
 		}
 	}
 	known := r.known
-	if h == &methodBinding && r.from.vantage != nil {
+	if h == &methodBinding && r.from.vantage() != nil {
 		known |= discoveryAttributes
 	}
 	if r.unknown = r.msg.UnknownRequired(r.unknown[:0], known); len(r.unknown) > 0 {

@@ -38,7 +38,8 @@ type settings struct {
 	maxPermissions int
 	maxChannels    int
 	maxConnections int
-	vantages       []*vantage // by listener, nil without NAT discovery
+	listeners      []*listener // of the configuration, in its order
+	vantages       []*listener // that NAT discovery needs besides
 }
 
 // shared is what all workers share and no reload replaces: immutable after New, or

@@ -38,6 +38,7 @@ type stream struct {
 	// immutable
 	conn      net.Conn
 	tuple     allocation.FiveTuple
+	listener  *listener     // nil in tests
 	datagrams bool          // DTLS: each read is one message, and each write
 	messages  messageWriter // conn, if it writes messages
 	tos       uint8         // of what goes to peers: the connection's DSCP, Not-ECT
@@ -387,7 +388,7 @@ func (w *worker) serveFrames(s *stream, frames []byte) {
 		if err != nil || n > len(frames) {
 			break // the reader posts whole frames
 		}
-		w.origin = origin{tuple: s.tuple, stream: s}
+		w.origin = origin{tuple: s.tuple, stream: s, listener: s.listener}
 		w.serveClient(frames[:n], s.tos, &w.origin)
 		frames = frames[n:]
 	}

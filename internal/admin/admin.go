@@ -146,7 +146,7 @@ func Handler(addr netip.Addr, c Config) http.Handler {
 	if c.API != nil {
 		servePage(mux)
 		api := *c.API
-		api.state, api.surveys = c.State, newSurveys()
+		api.state, api.degraded, api.surveys = c.State, c.Degraded, newSurveys()
 		pages = api.handler(pages)
 	}
 	return told(c.Told, hostCheck(addr, c.Names, pages))

@@ -24,8 +24,8 @@ type Config struct {
 
 	// Where clients are served, as scheme://address:port. Schemes are udp, tcp, tls and dtls.
 	// 0.0.0.0 means every IPv4 interface, [::] every IPv6 one. Port 0 takes a free port at every start.
-	// Needed: without a listener there is no relay. Put this host's public addresses here. Needs a restart.
-	Listen []Listener `key:"listen" example:"[udp://127.0.0.1:3478, tcp://127.0.0.1:3478]" shape:"a list of scheme://address:port"`
+	// Needed: without a listener there is no relay. Put this host's public addresses here. Reloadable.
+	Listen []Listener `key:"listen" reload:"true" example:"[udp://127.0.0.1:3478, tcp://127.0.0.1:3478]" shape:"a list of scheme://address:port"`
 
 	// Certificates of tls:// and dtls:// listeners, which need one.
 	TLS TLS `key:"tls"`

@@ -3,6 +3,7 @@ package peertest
 import (
 	"fmt"
 	"net/http"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -64,10 +65,15 @@ func TestFleet(t *testing.T) {
 	caller.allocate()
 	all("degraded")
 	late := f.configureRelay(f.store.address())
-	printed, ended := launch(t, "--config", late.config)
+	name, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	started := begin(t, exec.Command(name, "serve", "--config", late.config))
+	t.Cleanup(func() { stop(t, started.Process, started.ended) })
 	eventually(t, "the late relay says what it waits for", func() error {
-		if !strings.Contains(printed.String(), "waiting for the store") {
-			return fmt.Errorf("it prints %s", printed)
+		if !strings.Contains(started.printed.String(), "waiting for the store") {
+			return fmt.Errorf("it prints %s", started.printed)
 		}
 		return nil
 	})
@@ -78,14 +84,11 @@ func TestFleet(t *testing.T) {
 		t.Errorf("/readyz of a relay that waits: %d %s %v", status, text, err)
 	}
 	f.store.start(f.folder)
-	if err := ready(t, "http://"+late.admin+"/readyz", ended); err != nil {
+	if err := ready(t, "http://"+late.admin+"/readyz", started.ended); err != nil {
 		t.Error(err)
 	}
-	username, password, err := caller.credential()
-	if err == nil {
-		err = visit(late.address, username, password)
-	}
-	if err != nil {
+	username, password := caller.credential()
+	if err := visit(late.address, username, password); err != nil {
 		t.Errorf("at the late relay: %v", err)
 	}
 	eventually(t, "the service writes again", func() error {

@@ -70,8 +70,18 @@ func Words(metric, label string) (all []string, ok bool) {
 		})
 	case "authentications_total.result":
 		relay.Stats{}.EachAuthentication(func(result string, _ uint64) { all = append(all, result) })
-	case "handshakes_total.transport":
-		secure.Stats{}.EachCompleted(func(protocol string, _ uint64) { all = append(all, protocol) })
+	case "handshakes_total.transport", "handshakes_total.result":
+		secure.Stats{}.EachHandshake(func(protocol, result string, _ uint64) {
+			word := protocol
+			if label == "result" {
+				word = result
+			}
+			if !slices.Contains(all, word) {
+				all = append(all, word)
+			}
+		})
+	case "limits_total.limit":
+		relay.Stats{}.EachLimit(func(limit string, _ uint64) { all = append(all, limit) })
 	case "allocations.transport":
 		for _, t := range []allocation.Transport{allocation.UDP, allocation.TCP, allocation.TLS, allocation.DTLS} {
 			all = append(all, t.String())

@@ -17,7 +17,8 @@ import (
 )
 
 // withService adds a service to a server's configuration, which takes another issuer's tokens too.
-const withService = `api:
+const withService = `store: {path: %[4]s}
+api:
   listen: http://127.0.0.1:%[1]d
   access-keys: [%[2]s]
   issuers: [{issuer: "https://idp.example", audience: turn, jwks: "%[3]s/keys"}]
@@ -31,7 +32,7 @@ func startServed(t *testing.T) (*secured, *fleet) {
 	}))
 	t.Cleanup(idp.Close)
 	port := freePorts(t, 1).first
-	s := startSecured(t, "127.0.0.1:9", fmt.Sprintf(withService, port, accessKey, idp.URL))
+	s := startSecured(t, "127.0.0.1:9", fmt.Sprintf(withService, port, accessKey, idp.URL, t.TempDir()))
 	return s, &fleet{t: t, service: fmt.Sprintf("http://127.0.0.1:%d", port), admin: s.admin}
 }
 

@@ -34,10 +34,13 @@ func (s *service) nextOffer(now *running) (*offer, error) {
 	if err != nil {
 		return nil, err
 	}
-	service, err := s.app.newOffer(now.loaded, t, relayURLs(now.loaded, now.relaying), verifier, s.log)
+	meter := s.meter.Listener("api")
+	service, err := s.app.newOffer(now.loaded, t, relayURLs(now.loaded, now.relaying), verifier, s.log, meter)
 	if err != nil {
 		return nil, err
 	}
+	meter.Start(service.Routes()...)
+	s.meter.Offers(api.DialectNames(), api.Results(), api.Changes())
 	return &offer{service: service, verifier: verifier}, nil
 }
 
@@ -48,7 +51,7 @@ func (s *service) useOffer(o *offer) {
 	}
 	var ctx context.Context
 	ctx, o.stop = context.WithCancel(s.background)
-	s.keep.background.Go(func() { o.verifier.Run(ctx) })
+	s.keep.Load().background.Go(func() { o.verifier.Run(ctx) })
 	s.verifier.Store(o.verifier)
 	s.health.set("issuers", issuersProbe(o.verifier))
 	s.handler.current.Store(o.service)

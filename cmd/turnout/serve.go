@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -77,7 +78,7 @@ type service struct {
 	endsAt   atomic.Pointer[time.Time]   // when it ends what is live, once it drains to the end
 	started  time.Time
 	admins   []*admin.Server
-	keep     *keep
+	keep     atomic.Pointer[keep]           // nil before it is open, and where nothing is kept
 	verifier atomic.Pointer[token.Verifier] // nil without api
 	api      *api.Server                    // nil where there is none
 	ended    chan error                     // one value from each goroutine
@@ -119,10 +120,9 @@ func (a *app) serve(ctx context.Context, src *source) error {
 	defer s.health.watch(s.log)()
 	now := *s.current.Load()
 	l := now.loaded
-	t, err := a.openTrust(ctx, l, s)
-	if err != nil {
-		return err
-	}
+	s.reloading <- struct{}{} // what is not there yet cannot be reloaded: whoever asks for it waits
+	begun := sync.OnceFunc(func() { <-s.reloading })
+	defer begun()
 	tr, err := newTransports(l, s.log)
 	if err != nil {
 		return err
@@ -131,6 +131,13 @@ func (a *app) serve(ctx context.Context, src *source) error {
 	defer tr.watch(ctx)()
 	s.health.set("certificates", certificatesProbe(a.now, tr.certificates, tr.https))
 	if s.own, err = s.listenAdmins(l, tr); err != nil {
+		return err
+	}
+	t, err := a.openTrust(ctx, l, s)
+	if errors.Is(err, errStopped) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	at, err := s.listenAPI(l, tr)
@@ -152,7 +159,9 @@ func (a *app) serve(ctx context.Context, src *source) error {
 	if err := s.startAPI(&now); err != nil {
 		return errors.Join(err, stop())
 	}
+	t.adopt(l, s.offer)
 	s.serving.Store(true)
+	begun()
 	if err := a.announce(ctx, l, t, s, r); err != nil {
 		return errors.Join(err, stop())
 	}
@@ -174,13 +183,15 @@ func (a *app) serve(ctx context.Context, src *source) error {
 // openTrust opens what is kept and connects it with the checks of credentials. Revocations end what is live on the relay.
 func (a *app) openTrust(ctx context.Context, l *config.Loaded, s *service) (t trust, err error) {
 	if keepNeeded(l) {
-		s.keep, err = a.openKeep(ctx, l, s.revoked(a.now))
+		k, err := s.awaitKeep(ctx, l)
 		if err != nil {
 			return t, err
 		}
-		s.health.set("store", s.keep.probe)
+		k.begin(s.log)
+		s.keep.Store(k)
+		s.health.set("store", k.probe)
 	}
-	return a.trust(ctx, l, s.keep)
+	return a.trust(ctx, l, s.keep.Load())
 }
 
 // A relaying is where the relay listens and relays from; without a relay it is empty.
@@ -237,7 +248,7 @@ func (s *service) startAPI(now *running) error {
 		return err
 	}
 	s.useOffer(offer)
-	s.keep.care(s.background, s.app.now, s.log)
+	s.keep.Load().care(s.background, s.app.now, s.log)
 	s.run(func() error { return s.api.Serve(&s.handler) })
 	return nil
 }
@@ -270,7 +281,8 @@ func (s *service) listenAdmins(l *config.Loaded, tr *transports) (own []netip.Ad
 		key  string
 		addr config.OperatorAddress
 		api  *admin.API
-	}{{"admin.listen", l.Admin.Listen, operation}, {"metrics.listen", config.OperatorAddress{AddrPort: l.Metrics.Listen.AddrPort}, nil}} {
+		name string // in metrics
+	}{{"admin.listen", l.Admin.Listen, operation, "admin"}, {"metrics.listen", config.OperatorAddress{AddrPort: l.Metrics.Listen.AddrPort}, nil, "metrics"}} {
 		if !at.addr.Set() {
 			continue
 		}
@@ -278,6 +290,7 @@ func (s *service) listenAdmins(l *config.Loaded, tr *transports) (own []netip.Ad
 			Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: scrapesOnce, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError)}),
 			State:    s.state,
 			Degraded: s.health.reasons,
+			Told:     s.meter.Listener(at.name, admin.RouteOther, "GET /metrics", "GET /livez", "GET /readyz").Answered,
 			Logger:   s.log,
 			API:      at.api,
 		})

@@ -24,8 +24,9 @@ type API struct {
 	// Drops, if not nil, yields what was dropped before the relay saw it, by reason, with reasons that the relay does not have.
 	Drops func(yield func(reason string, n uint64))
 
-	state   func() State // Config.State
-	surveys *surveys
+	state    func() State    // Config.State
+	degraded func() []Reason // Config.Degraded; may be nil
+	surveys  *surveys
 }
 
 // A Relay is what the listener needs of a relay. *relay.Server has it.

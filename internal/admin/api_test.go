@@ -41,6 +41,17 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// TestStatusDegraded has /v1/status say what /readyz says.
+func TestStatusDegraded(t *testing.T) {
+	t.Parallel()
+	o := newOperated(t, func(c *Config) {
+		c.Degraded = func() []Reason { return []Reason{{"store", "The disk is full."}, {"log", "It too."}} }
+	})
+	if v := o.object("GET", "/v1/status"); at(v, "state") != "ok" || at(v, "reasons") != "[The disk is full. It too.]" {
+		t.Errorf("%s because of %s", at(v, "state"), at(v, "reasons"))
+	}
+}
+
 // TestWithoutRelay asks before the relay listens.
 func TestWithoutRelay(t *testing.T) {
 	t.Parallel()

@@ -37,6 +37,7 @@ relay:
   addresses: [127.0.0.1, "::1"]
   ports: %[3]d-%[4]d
   channels: rfc5766
+  latency-sample: 1
 peers:
   allow: [127.0.0.0/8, "::1/128"]
 auth:
@@ -111,33 +112,70 @@ func running(t *testing.T, addresses string) *server {
 	return &server{port: ports[0], secretPort: ports[1]}
 }
 
+// A process is a running "turnout serve".
+type process struct {
+	*os.Process
+	printed *log
+	ended   chan error // one value, when it has
+}
+
 // serve runs "turnout serve" with a state folder of its own until the test is
 // over, and returns what it prints once its admin listener says that it is ready.
 func serve(t *testing.T, admin string, args ...string) *log {
+	t.Helper()
+	p := launch(t, admin, args...)
+	t.Cleanup(func() { stop(t, p.Process, p.ended) })
+	return p.printed
+}
+
+// launch is serve for a test that ends the process itself, and only kills it if
+// that has not happened when the test is over.
+func launch(t *testing.T, admin string, args ...string) *process {
 	t.Helper()
 	name, err := binary()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return launchBy(t, admin, exec.Command(name, append([]string{"serve"}, args...)...))
+}
+
+// launchBy is launch with a command that becomes turnout.
+func launchBy(t *testing.T, admin string, command *exec.Cmd) *process {
+	t.Helper()
+	p := begin(t, command)
+	if err := ready(t, "http://"+admin+"/readyz", p.ended); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// begin is launchBy that does not wait until turnout is ready.
+func begin(t *testing.T, command *exec.Cmd) *process {
+	t.Helper()
 	home, printed := t.TempDir(), &log{}
-	command := exec.Command(name, append([]string{"serve"}, args...)...)
 	command.Env = append(os.Environ(), "HOME="+home, "XDG_STATE_HOME="+home)
 	command.Stdout, command.Stderr = printed, printed
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- command.Wait() }()
+	p := &process{command.Process, printed, make(chan error, 1)}
+	over := make(chan struct{})
+	go func() {
+		p.ended <- command.Wait()
+		close(over)
+	}()
 	t.Cleanup(func() {
-		stop(t, command.Process, ended)
+		select {
+		case <-over:
+		default:
+			p.Kill()
+			<-over
+		}
 		if t.Failed() {
 			t.Logf("turnout printed:\n%s", printed)
 		}
 	})
-	if err := ready(t, "http://"+admin+"/readyz", ended); err != nil {
-		t.Fatal(err)
-	}
-	return printed
+	return p
 }
 
 // ready waits until the server answers 200.

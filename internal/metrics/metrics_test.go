@@ -27,6 +27,8 @@ func (words) EachRequest(yield func(method string, code int, n uint64)) {
 
 func (words) EachDrop(yield func(reason string, n uint64)) { yield("no_permission", 3) }
 
+func (words) EachLimit(yield func(limit string, n uint64)) { yield("new_peers", 14) }
+
 func (words) EachAuthentication(yield func(result string, n uint64)) { yield("ok", 4) }
 
 func (words) EachTraffic(yield func(direction, family string, t relay.Traffic)) {
@@ -121,6 +123,7 @@ turnout_gso_segments_total 34
 turnout_handshakes 27
 turnout_handshakes_total{transport="dtls"} 31
 turnout_handshakes_total{transport="tls"} 30
+turnout_limits_total{limit="new_peers"} 14
 turnout_panics_total 21
 turnout_peer_connections 29
 turnout_read_datagrams_bucket{le="1"} 54

@@ -70,6 +70,8 @@ func Words(metric, label string) (all []string, ok bool) {
 		})
 	case "authentications_total.result":
 		relay.Stats{}.EachAuthentication(func(result string, _ uint64) { all = append(all, result) })
+	case "limits_total.limit":
+		relay.Stats{}.EachLimit(func(limit string, _ uint64) { all = append(all, limit) })
 	case "handshakes_total.transport":
 		secure.Stats{}.EachCompleted(func(protocol string, _ uint64) { all = append(all, protocol) })
 	case "allocations.transport":

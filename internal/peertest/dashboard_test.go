@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/exec"
@@ -20,16 +21,15 @@ import (
 // A query is one of a panel of the Grafana dashboard.
 type query struct{ panel, expression string }
 
-// TestDashboard has a real Prometheus scrape a relay under load and run every
+// TestDashboard has a real Prometheus scrape a relay under the load of "turnout bench" and run every
 // query of the dashboard: each gives data.
 func TestDashboard(t *testing.T) {
 	peers(t)
 	t.Parallel()
 	s := startSecured(t, "127.0.0.1:9")
 	prometheus := startPrometheus(t, s.admin)
-	client, _ := pionClient(t, "udp", s.address(), user, password)
-	relayed, peer := allocate(t, client), listen(t, "127.0.0.1:0")
-
+	startGenerator(t, netip.MustParseAddrPort(s.address()), 0, flowsOf(100, 10), 2*time.Minute) // longer than is waited for
+	eventually(t, "every flow relays", func() error { return relaying(t, s.admin, status{}, 100) })
 	pending := dashboard(t)
 	if len(pending) < 20 {
 		t.Fatalf("only %d queries", len(pending))
@@ -37,7 +37,7 @@ func TestDashboard(t *testing.T) {
 	// Rates need two scrapes, and a panel of errors and drops needs some of both.
 	deadline := time.Now().Add(60 * time.Second)
 	for round := 0; len(pending) > 0; round++ {
-		load(t, s, relayed, peer)
+		disturb(t, s)
 		var empty []query
 		for _, q := range pending {
 			n, err := prometheus.series(q.expression)
@@ -59,16 +59,10 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
-// load is a little of everything: relayed datagrams, a refused request, a datagram that is dropped, and an allocation that
+// disturb is what the generator's flows do not have: a refused request, a datagram that is dropped, and an allocation that
 // ends.
-func load(t *testing.T, s *secured, relayed, peer net.PacketConn) {
+func disturb(t *testing.T, s *secured) {
 	t.Helper()
-	for range 20 {
-		send(t, relayed, "there", peer.LocalAddr())
-		receive(t, peer, "there")
-		send(t, peer, "and back", relayed.LocalAddr())
-		receive(t, relayed, "and back")
-	}
 	ending, _ := pionClient(t, "udp", s.address(), user, password)
 	if err := allocate(t, ending).Close(); err != nil {
 		t.Fatal(err)

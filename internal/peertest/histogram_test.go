@@ -16,8 +16,13 @@ func TestHistograms(t *testing.T) {
 	native, classic := startPrometheus(t, s.admin, "--enable-feature=native-histograms"), startPrometheus(t, s.admin)
 	client, _ := pionClient(t, "udp", s.address(), user, password)
 	relayed, peer := allocate(t, client), listen(t, "127.0.0.1:0")
-	load(t, s, relayed, peer)
-	load(t, s, relayed, peer)
+	for range 40 {
+		send(t, relayed, "there", peer.LocalAddr())
+		receive(t, peer, "there")
+		send(t, peer, "and back", relayed.LocalAddr())
+		receive(t, relayed, "and back")
+	}
+	disturb(t, s)
 
 	const metric = `turnout_relay_latency_seconds`
 	for _, c := range []struct{ native, classic string }{

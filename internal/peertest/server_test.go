@@ -136,8 +136,13 @@ func launch(t *testing.T, admin string, args ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return launchBy(t, admin, exec.Command(name, append([]string{"serve"}, args...)...))
+}
+
+// launchBy is launch with a command that becomes turnout.
+func launchBy(t *testing.T, admin string, command *exec.Cmd) *process {
+	t.Helper()
 	home, printed := t.TempDir(), &log{}
-	command := exec.Command(name, append([]string{"serve"}, args...)...)
 	command.Env = append(os.Environ(), "HOME="+home, "XDG_STATE_HOME="+home)
 	command.Stdout, command.Stderr = printed, printed
 	if err := command.Start(); err != nil {

@@ -37,7 +37,7 @@ func newTransports(l *config.Loaded, log *slog.Logger) (*transports, error) {
 }
 
 // next reads what another configuration says, which use puts into effect: for what begins from then on.
-func (tr *transports) next(l *config.Loaded) (use func(), err error) {
+func (t *transports) next(l *config.Loaded) (use func(), err error) {
 	var files []secure.KeyPair
 	if l.TLS.Cert != "" {
 		files = append(files, secure.KeyPair{Name: "tls.cert", Cert: l.TLS.Cert, Key: l.TLS.Key})
@@ -45,7 +45,7 @@ func (tr *transports) next(l *config.Loaded) (use func(), err error) {
 	for i, c := range l.TLS.Certificates {
 		files = append(files, secure.KeyPair{Name: fmt.Sprintf("tls.certificates[%d]", i), Cert: c.Cert, Key: c.Key})
 	}
-	useShared, err := tr.certificates.Load(files)
+	useShared, err := t.certificates.Load(files)
 	if err != nil {
 		return nil, unusable("tls", err)
 	}
@@ -53,7 +53,7 @@ func (tr *transports) next(l *config.Loaded) (use func(), err error) {
 	if l.API.Cert != "" {
 		own = []secure.KeyPair{{Name: "api.cert", Cert: l.API.Cert, Key: l.API.Key}}
 	}
-	useOwn, err := tr.https.Load(own)
+	useOwn, err := t.https.Load(own)
 	if err != nil {
 		return nil, unusable("api", err)
 	}
@@ -64,7 +64,7 @@ func (tr *transports) next(l *config.Loaded) (use func(), err error) {
 	return func() {
 		useShared()
 		useOwn()
-		tr.secured.Change(fallback, l.Limits.Handshakes)
+		t.secured.Change(fallback, l.Limits.Handshakes)
 	}, nil
 }
 

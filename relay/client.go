@@ -140,5 +140,9 @@ func (w *worker) sendIndication(m stun.Message, tos uint8, from *origin) Drop {
 		return DropNoPermission
 	}
 	lane := w.outwardTo(a, peer)
+	if lane.refused == notDropped && !w.meets(a, peer) {
+		w.note(LimitNewPeers, w.links[a.ID().Index()].whoHas())
+		return DropNewPeers
+	}
 	return w.toPeer(&lane, data, tos, m.Has(stun.AttrDontFragment) && !translated(from, peer.Addr().Is6()))
 }

@@ -33,6 +33,7 @@ type link struct {
 	meters    [2]meter        // of the allocation's bandwidth, from and to the client
 	started   int64           // unix seconds, for the line logged at the end
 	class     string          // of the credential, for reload
+	peersMet  *acquaintances  // nil where they are not counted
 	allowance *allowance      // of the user; nil where nothing of a user's is counted
 	issued    int64           // when the credential was, unix milliseconds; 0: not known
 

@@ -181,6 +181,7 @@ func (s *script) checkMetric(l line) {
 		"bytes-down":        int(stats.ToClients.Bytes),
 	}
 	stats.EachAuthentication(func(result string, n uint64) { got["auth-"+result] = int(n) })
+	stats.EachLimit(func(limit string, n uint64) { got["limit-"+limit] = int(n) })
 	stats.EachRequest(func(method string, code int, n uint64) {
 		got[strings.ToLower(method)+"-"+strconv.Itoa(code)] = int(n)
 	})

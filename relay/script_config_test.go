@@ -185,6 +185,8 @@ func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string)
 		c.UserAllocations = number()
 	case "user-bandwidth":
 		c.UserBandwidth = int64(number())
+	case "new-peers":
+		c.NewPeers = number()
 	case "class": // name:allocations:bandwidth
 		part := strings.Split(value, ":")
 		allocations, aerr := strconv.Atoi(part[1])

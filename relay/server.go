@@ -35,6 +35,7 @@ type Server struct {
 	budgetsSpent atomic.Int64  // as a survey found it
 	failed       chan error    // a worker that cannot go on
 	shutdown     chan struct{} // closed when Shutdown begins
+	ending       chan struct{} // closed when the workers have ended
 	closed       chan struct{} // closed when everything has ended
 	once         sync.Once
 	grace        context.Context // of Shutdown; set before shutdown is closed
@@ -58,6 +59,7 @@ func New(c Config) (*Server, error) {
 		failed:   make(chan error, c.Workers),
 		shutdown: make(chan struct{}),
 		closed:   make(chan struct{}),
+		ending:   make(chan struct{}),
 		conns:    map[*stream]struct{}{},
 	}
 	var err error
@@ -165,6 +167,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	var logs sync.WaitGroup
 	logs.Go(s.runLog)
 	logs.Go(s.runFailures)
+	logs.Go(s.runLimits)
 	s.mu.Lock()
 	for _, l := range s.streams {
 		s.tasks.Go(func() { s.runAccept(l) })
@@ -197,6 +200,8 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	close(s.ended)
 	close(s.failures)
+	close(s.ending)
+	close(s.noticed)
 	logs.Wait()
 	close(s.closed)
 	return failure

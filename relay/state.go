@@ -59,6 +59,7 @@ type shared struct {
 	alternates       atomic.Pointer[Alternates] // where clients are sent that get no allocation here
 	draining         atomic.Bool                // no new allocations
 	unlogged         atomic.Uint64              // lines the log could not take
+	noticed          chan struct{}              // a worker has something for the log: see limit_log.go
 	failures         chan failure               // to the log
 	unloggedFailures atomic.Uint64              // that did not get there
 	refused          [2]atomic.Bool             // GSO, GRO: the log has told that the kernel refused it
@@ -71,6 +72,7 @@ type state struct {
 	table         *allocation.Table
 	sockets       opener
 	counters      counters
+	tallies       [numNotices]tally // since the log asked last
 	verifierState auth.VerifierState
 	nonceState    auth.NonceState
 	nonceSpace    [auth.NonceSize]byte
@@ -96,6 +98,8 @@ type opener interface {
 	connected(a *allocation.Allocation, peer netip.AddrPort) bool
 	// connect begins to connect to a peer: errLater, or errInsufficientCapacity.
 	connect(a *allocation.Allocation, peer netip.AddrPort, rq *request) error
+	// meets says whether the client may send to a peer, which may be a new one.
+	meets(a *allocation.Allocation, peer netip.AddrPort) bool
 	end(a *allocation.Allocation, why EndReason)
 	// move begins to serve an allocation's client at another address, settle stops
 	// serving it at the old one. RFC 8016 §3.2.2.

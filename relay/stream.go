@@ -319,6 +319,7 @@ func (s *stream) queue(w *worker, header, payload []byte, padding int) Drop {
 		c.queued = w.now
 	}
 	if backlog := int(s.queued.Load()) + len(c.frames); backlog > 0 && backlog+n > w.backlogBytes {
+		w.note(LimitBacklog, culprit{source: s.tuple.Client.Addr()})
 		return DropStreamBacklog
 	}
 	oldest := allocation.Time(s.writing.Load())
@@ -326,6 +327,7 @@ func (s *stream) queue(w *worker, header, payload []byte, padding int) Drop {
 		oldest = c.queued
 	}
 	if time.Duration(w.now-oldest) > w.backlogTime {
+		w.note(LimitBacklog, culprit{source: s.tuple.Client.Addr()})
 		return DropStreamBacklogAge
 	}
 	c.frames = append(c.frames, header...)

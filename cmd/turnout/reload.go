@@ -153,7 +153,7 @@ func (s *service) fixed(next *config.Loaded) (keys []string) {
 	if retention(next) > retention(before) { // what was revoked before may be forgotten already
 		keys = append(keys, "api.issuers")
 	}
-	if next.FirstSecret && s.keep == nil { // there is no store to make it in
+	if next.FirstSecret && s.keep.Load() == nil { // there is no store to make it in
 		keys = append(keys, "auth.secrets", "auth.users", "auth.oauth.keys", "auth.oauth.server-name")
 	}
 	return keys

@@ -31,9 +31,8 @@ var scales = [numDistributions]*scale{
 var latencyScale = newScale(2, -20, 2, 1e9,
 	5e-6, 10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 1)
 
-// A distribution is one worker's part of a histogram. The worker adds to plain numbers and publishes those that changed: not
-// every round, since that would cost more than counting them, but once a second while there are rounds, for a survey, and when
-// an allocation has ended.
+// A distribution is one worker's part of a histogram. The worker adds to plain numbers and publishes those that changed: see
+// counters.publish.
 type distribution struct {
 	// owned by the worker
 	counts  [maxBounds + 1]uint64
@@ -66,14 +65,6 @@ func (d *distribution) publish() {
 
 // observe counts a value of a distribution.
 func (c *counters) observe(i int, v uint64) { c.distributions[i].observe(scales[i], v) }
-
-// publishDistributions publishes all of them. Nothing is ever taken back from a distribution, so that it may be done at any time.
-func (c *counters) publishDistributions() {
-	for i := range c.distributions {
-		c.distributions[i].publish()
-	}
-	c.ended = false
-}
 
 // histogram sums a distribution over the workers.
 func (s *Server) histogram(i int) Histogram {

@@ -127,7 +127,6 @@ func (w *worker) observeEnd(a *allocation.Allocation) {
 	w.counters.observe(distributionDuration, uint64(max(0, w.now-a.Created())))
 	t := a.Traffic()
 	w.counters.observe(distributionBytes, t.BytesIn+t.BytesOut)
-	w.counters.ended = true
 }
 
 // closeRelay closes the relay socket of one family, at the end of the round.

@@ -201,9 +201,7 @@ func (l *dtlsListener) serve(a *association) {
 		if conn != nil {
 			conn.Close()
 		}
-		why := reason(err)
-		t.counters.drop(why)
-		t.log.Debug("a connection did not get through", "client", a.path.client, "server", a.path.server, "reason", why.String(), "error", err)
+		t.failed(a.path.client, a.path.server.String(), err)
 		return
 	}
 	t.counters.completed[DTLS].Add(1)

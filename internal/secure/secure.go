@@ -52,6 +52,7 @@ type Transports struct {
 
 	handshakes *handshakes
 	counters   counters
+	displaced  displacedLog
 }
 
 // New makes Transports.

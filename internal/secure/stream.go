@@ -149,9 +149,7 @@ func (l *streamListener) serve(raw net.Conn) {
 		err = errDisplaced
 	}
 	if err != nil {
-		why := reason(err)
-		t.counters.drop(why)
-		t.log.Debug("a connection did not get through", "client", from, "server", l.Addr().String(), "reason", why.String(), "error", err)
+		t.failed(from, l.Addr().String(), err)
 		l.disown(raw)
 		raw.Close()
 		return

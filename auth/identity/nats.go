@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"slices"
 	"sync"
 	"time"
@@ -62,6 +64,7 @@ type NATS struct {
 	mu       sync.Mutex
 	cache    map[cacheKey]Record    // guarded by mu
 	watchers map[chan struct{}]bool // told of every reconnection; whether it has caught up since the last; guarded by mu
+	down     bool                   // there is no connection; guarded by mu
 	lostAt   time.Time              // since when changes may have been missed; zero: none; guarded by mu
 	fault    error                  // of the connection, the last; guarded by mu
 	session  context.Context        // ends when the connection is lost; guarded by mu
@@ -84,7 +87,7 @@ func OpenNATS(ctx context.Context, c NATSConfig) (*NATS, error) {
 	defer cancel()
 	conn, err := nats.Connect(c.URL, n.options(ctx, c)...)
 	if err != nil {
-		return nil, fmt.Errorf("%w: connect to NATS: %w", ErrUnavailable, err)
+		return nil, connectError(err)
 	}
 	n.conn = conn
 	js, err := jetstream.New(conn)
@@ -99,6 +102,19 @@ func OpenNATS(ctx context.Context, c NATSConfig) (*NATS, error) {
 		}
 	}
 	return n, nil
+}
+
+// connectError tells a server that is away, for which one can wait, from one that does
+// not want us and from what cannot be used at all.
+func connectError(err error) error {
+	var network *net.OpError // a name that is not known, too
+	switch {
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked):
+		return fmt.Errorf("connect to NATS: the server refuses the user: check the password in store.nats.url, or store.nats.credentials (%w)", err)
+	case errors.As(err, &network), errors.Is(err, nats.ErrNoServers), errors.Is(err, nats.ErrTimeout), errors.Is(err, io.EOF):
+		return fmt.Errorf("%w: connect to NATS: %w", ErrUnavailable, err)
+	}
+	return fmt.Errorf("connect to NATS: %w", err)
 }
 
 func (n *NATS) options(ctx context.Context, c NATSConfig) []nats.Option {
@@ -135,6 +151,7 @@ func (n *NATS) lost(err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.end()
+	n.down = true
 	if n.lostAt.IsZero() {
 		n.lostAt = time.Now()
 	}
@@ -150,7 +167,7 @@ func (n *NATS) note(err error) {
 func (n *NATS) found() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.fault = nil
+	n.fault, n.down = nil, false
 	n.end()
 	n.session, n.end = context.WithCancel(context.Background())
 	for w := range n.watchers {
@@ -204,10 +221,15 @@ func unreachable(err error) error {
 	for _, e := range []error{
 		context.DeadlineExceeded, context.Canceled, nats.ErrTimeout, nats.ErrNoResponders, nats.ErrDisconnected,
 		nats.ErrConnectionReconnecting, nats.ErrReconnectBufExceeded, nats.ErrNoServers,
-		jetstream.ErrNoStreamResponse, jetstream.ErrJetStreamNotEnabled, jetstream.ErrJetStreamNotEnabledForAccount,
+		jetstream.ErrJetStreamNotEnabled, jetstream.ErrJetStreamNotEnabledForAccount,
 	} {
 		if errors.Is(err, e) {
 			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+	}
+	for _, e := range []error{jetstream.ErrNoStreamResponse, jetstream.ErrStreamNotFound, jetstream.ErrBucketNotFound} {
+		if errors.Is(err, e) {
+			return fmt.Errorf("%w: the buckets are not there: if that lasts, restore them, or restart all services and relays to begin anew (%w)", ErrUnavailable, err)
 		}
 	}
 	var api *jetstream.APIError

@@ -31,10 +31,10 @@ func (s *service) scrape() metrics.Reading {
 				yield(level, s.journal.written[i].Load())
 			}
 		},
-		LogLost: s.journal.lost.Load(),
+		LogLost: s.journal.lost.Load(), LogLeftOut: s.journal.leftOut.Load(),
 	}
-	if s.keep != nil {
-		r.Store = s.keep.scrape()
+	if k := s.keep.Load(); k != nil {
+		r.Store = k.scrape()
 	}
 	if v := s.verifier.Load(); v != nil {
 		for _, i := range v.Status() {

@@ -96,7 +96,7 @@ var (
 	groSegments   = describe("gro_segments_total", "Datagrams in the reads of gro_messages_total.")
 	shortcut      = describe("shortcut_enabled", "1 while every worker uses this shortcut of the kernel, else 0.", "shortcut")
 
-	handshakes  = describe("handshakes_total", "TLS and DTLS handshakes completed; those that were not are drops.", "transport")
+	handshakes  = describe("handshakes_total", "TLS and DTLS handshakes that were completed or failed; drops_total says why, and which were displaced by others.", "transport", "result")
 	halfOpen    = describe("handshakes", "Handshakes under way, PROXY headers included.")
 	passedOn    = describe("fallback_connections_total", "Connections of browsers passed on to the HTTPS server.")
 	certificate = describe("certificate_expiry_timestamp_seconds", "When a certificate in use expires, by its key in the configuration.", "key")
@@ -119,6 +119,7 @@ var (
 
 	logLines = declare("log_lines_total", "Log lines written.", "level")
 	logLost  = declare("log_lines_lost_total", "Log lines that could not be written.")
+	logLeft  = declare("log_lines_left_out_total", "Log lines that were not made, since there were too many of their kind; counted when the next line of it tells.")
 
 	httpRequests = declare("http_requests_total", "HTTP requests answered, by listener, route and class of status.", "listener", "route", "status")
 	httpSeconds  = declareSeconds("http_request_duration_seconds", "How long HTTP requests took, from their headers to the end of the answer.", waiting, "listener", "route")
@@ -233,7 +234,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	})
 	s.counted.EachDrop(func(reason string, n uint64) { counter(drops, n, reason) })
 	over.EachDrop(func(reason string, n uint64) { counter(drops, n, reason) })
-	over.EachCompleted(func(transport string, n uint64) { counter(handshakes, n, transport) })
+	over.EachHandshake(func(transport, result string, n uint64) { counter(handshakes, n, transport, result) })
 	gauge(halfOpen, over.HalfOpen)
 	counter(passedOn, over.PassedOn)
 	s.counted.EachLimit(func(limit string, n uint64) { counter(limits, n, limit) })

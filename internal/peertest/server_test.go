@@ -142,6 +142,16 @@ func launch(t *testing.T, admin string, args ...string) *process {
 // launchBy is launch with a command that becomes turnout.
 func launchBy(t *testing.T, admin string, command *exec.Cmd) *process {
 	t.Helper()
+	p := begin(t, command)
+	if err := ready(t, "http://"+admin+"/readyz", p.ended); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// begin is launchBy that does not wait until turnout is ready.
+func begin(t *testing.T, command *exec.Cmd) *process {
+	t.Helper()
 	home, printed := t.TempDir(), &log{}
 	command.Env = append(os.Environ(), "HOME="+home, "XDG_STATE_HOME="+home)
 	command.Stdout, command.Stderr = printed, printed
@@ -165,9 +175,6 @@ func launchBy(t *testing.T, admin string, command *exec.Cmd) *process {
 			t.Logf("turnout printed:\n%s", printed)
 		}
 	})
-	if err := ready(t, "http://"+admin+"/readyz", p.ended); err != nil {
-		t.Fatal(err)
-	}
 	return p
 }
 

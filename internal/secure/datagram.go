@@ -201,7 +201,9 @@ func (l *dtlsListener) serve(a *association) {
 		if conn != nil {
 			conn.Close()
 		}
-		t.failed(a.path.client, a.path.server.String(), err)
+		why := reason(err)
+		t.counters.fail(DTLS, why)
+		t.failed(a.path.client, a.path.server.String(), why, err)
 		return
 	}
 	t.counters.completed[DTLS].Add(1)

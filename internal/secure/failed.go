@@ -7,10 +7,8 @@ import (
 	"time"
 )
 
-// failed counts a connection that did not get through, and logs it.
-func (t *Transports) failed(client netip.AddrPort, server string, err error) {
-	why := reason(err)
-	t.counters.drop(why)
+// failed logs a connection that did not get through.
+func (t *Transports) failed(client netip.AddrPort, server string, why Drop, err error) {
 	t.log.Debug("a connection did not get through", "client", client, "server", server, "reason", why.String(), "error", err)
 	if why == DropHandshakeDisplaced {
 		t.displaced.tell(t.log, client.Addr(), time.Now())

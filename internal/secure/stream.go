@@ -149,7 +149,13 @@ func (l *streamListener) serve(raw net.Conn) {
 		err = errDisplaced
 	}
 	if err != nil {
-		t.failed(from, l.Addr().String(), err)
+		why := reason(err)
+		if l.secured {
+			t.counters.fail(TLS, why)
+		} else {
+			t.counters.drop(why) // of a PROXY header alone
+		}
+		t.failed(from, l.Addr().String(), why, err)
 		l.disown(raw)
 		raw.Close()
 		return

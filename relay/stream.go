@@ -21,8 +21,10 @@ const (
 	// streamStuck is how long a client may refuse to take data before its
 	// connection is cut off; data is dropped long before (limits.backlog.time).
 	streamStuck = 30 * time.Second
-	// streamBuffer is what a connection starts with; it grows with the frames it carries.
-	streamBuffer = 4 << 10
+	// streamBuffer is what a connection is read into at first. It grows with the frames it carries, and up to
+	// streamBufferMax where more waits than it holds: what is read at once is served at once.
+	streamBuffer    = 4 << 10
+	streamBufferMax = 32 << 10
 	// ecn are the bits of the Type of Service that are not DSCP's. RFC 3168 §5.
 	ecn = 0x03
 	// maxRecord is the most that one DTLS record carries. RFC 6347 §4.1, as TLS 1.2.
@@ -40,6 +42,7 @@ type stream struct {
 	tuple     allocation.FiveTuple
 	datagrams bool          // DTLS: each read is one message, and each write
 	messages  messageWriter // conn, if it writes messages
+	ready     readyReader   // conn, if it reads records
 	tos       uint8         // of what goes to peers: the connection's DSCP, Not-ECT
 	resend    post          // hands over what was queued while the writer was busy
 
@@ -75,8 +78,9 @@ var chunks = sync.Pool{New: func() any { return new(chunk) }}
 
 func newStream(conn net.Conn, ft allocation.FiveTuple, w *worker) *stream {
 	messages, _ := conn.(messageWriter)
+	ready, _ := conn.(readyReader)
 	s := &stream{
-		conn: conn, tuple: ft, datagrams: ft.Transport == allocation.DTLS, messages: messages,
+		conn: conn, tuple: ft, datagrams: ft.Transport == allocation.DTLS, messages: messages, ready: ready,
 		tos:     netio.ConnectionTOS(conn) &^ ecn, // RFC 8656 §15
 		handed:  make(chan *chunk, 4),
 		resumed: make(chan struct{}, 1),
@@ -121,8 +125,9 @@ func (s *stream) read() (early []byte) {
 func (s *stream) readFrames() (early []byte) {
 	buf, have, begun := make([]byte, streamBuffer), 0, false
 	for {
-		n, err := s.conn.Read(buf[have:])
+		n, err := s.readBatch(buf[have:])
 		have += n
+		full := have == len(buf)
 		whole, next, framing := wholeFrames(buf[:have])
 		if !begun && have > 0 && stun.Classify(buf[:have]) != stun.KindSTUN {
 			whole, framing = 0, errNotBegun
@@ -145,10 +150,31 @@ func (s *stream) readFrames() (early []byte) {
 		case err != nil && !s.bears(err):
 			return nil
 		}
+		if full {
+			next = max(next, min(2*len(buf), streamBufferMax))
+		}
 		if next > len(buf) {
 			buf = append(make([]byte, 0, next), buf[:have]...)[:next]
 		}
 	}
+}
+
+// A readyReader is a connection of which each Read is one record, and that can be asked for those that have arrived besides.
+type readyReader interface {
+	ReadReady(b []byte) (int, error)
+}
+
+// readBatch waits for bytes, and reads all that have arrived then.
+func (s *stream) readBatch(b []byte) (n int, err error) {
+	n, err = s.conn.Read(b)
+	for s.ready != nil && err == nil && n < len(b) {
+		var more int
+		if more, err = s.ready.ReadReady(b[n:]); more == 0 {
+			break
+		}
+		n += more
+	}
+	return n, err
 }
 
 // errNotBegun ends a connection that does not begin with STUN: no channel is bound

@@ -45,6 +45,19 @@ type Filter struct {
 	After allocation.ID
 }
 
+// Admits says whether the filter lets a row through. After is not looked at.
+func (f *Filter) Admits(i *AllocationInfo) bool {
+	return f.admitsAddresses(i.Transport, i.Client, i.Relayed[0], i.Relayed[1]) && f.admitsSubject(i.Subject)
+}
+
+func (f *Filter) admitsAddresses(t allocation.Transport, client, ipv4, ipv6 netip.AddrPort) bool {
+	return (f.Transport == 0 || f.Transport == t) && f.Client.Contains(client) && (f.Relayed.Contains(ipv4) || f.Relayed.Contains(ipv6))
+}
+
+func (f *Filter) admitsSubject(subject string) bool {
+	return (f.Subject == "" || f.Subject == subject) && strings.Contains(subject, f.Contains)
+}
+
 // A Block is addresses, or ports, or both. The zero value is everything.
 type Block struct {
 	Prefix netip.Prefix // If zero, every address.
@@ -115,17 +128,8 @@ func (l *listing) fill(w *worker) {
 // passes says whether a filter lets an allocation through.
 func (w *worker) passes(a *allocation.Allocation, f *Filter) bool {
 	tuple := a.FiveTuple()
-	if f.Transport != 0 && f.Transport != tuple.Transport || !f.Client.Contains(tuple.Client) {
-		return false
-	}
-	if f.Relayed != (Block{}) && !f.Relayed.Contains(a.Relayed(false)) && !f.Relayed.Contains(a.Relayed(true)) {
-		return false
-	}
-	if f.Subject == "" && f.Contains == "" {
-		return true
-	}
-	subject := w.table.Subject(a)
-	return (f.Subject == "" || subject == f.Subject) && strings.Contains(subject, f.Contains)
+	return f.admitsAddresses(tuple.Transport, tuple.Client, a.Relayed(false), a.Relayed(true)) &&
+		(f.Subject == "" && f.Contains == "" || f.admitsSubject(w.table.Subject(a)))
 }
 
 // describe copies what operators see of an allocation.

@@ -73,6 +73,15 @@ func TestAllocations(t *testing.T) {
 		if got := listed(t, s, c.f); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
+		n := 0
+		for a := range s.Allocations(t.Context(), Filter{}) {
+			if c.f.Admits(&a) {
+				n++
+			}
+		}
+		if n != len(c.want) {
+			t.Errorf("%s: %d rows are admitted, want %d", c.name, n, len(c.want))
+		}
 	}
 	if got := first; got.Subject == "" || got.Created.Before(now.Add(-time.Second)) || got.Created.After(time.Now()) ||
 		got.Expires.Sub(got.Created) != 10*time.Minute || !got.Relayed[0].IsValid() || got.Relayed[1].IsValid() || got.Server.Addr() != got.Relayed[0].Addr() {

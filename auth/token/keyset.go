@@ -69,17 +69,29 @@ func (k *KeySet) Rotated(a Algorithm, now time.Time, lead time.Duration) (*KeySe
 	if err != nil {
 		return nil, err
 	}
-	var keys []signingKey
-	for i, key := range k.load() {
-		if k.verifies(i, now) {
-			keys = append(keys, key)
-		}
-	}
-	if keys = append(keys, next); len(keys) > MaxSigningKeys {
+	keys := append(k.living(now), next)
+	if len(keys) > MaxSigningKeys {
 		return nil, fmt.Errorf("%d signing keys that still verify: wait until the oldest has expired", len(keys)-1)
 	}
 	sortKeys(keys)
 	return newKeySet(keys), nil
+}
+
+// Living is a set without the keys that verify no living token, and whether there
+// were any. The receiver stays as it is.
+func (k *KeySet) Living(now time.Time) (*KeySet, bool) {
+	keys := k.living(now)
+	return newKeySet(keys), len(keys) < len(k.load())
+}
+
+func (k *KeySet) living(now time.Time) (keys []signingKey) {
+	all := k.load()
+	for i, key := range all {
+		if verifies(all, i, now) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 // Replace puts the keys of another set in place of the present ones, as a whole.
@@ -90,6 +102,35 @@ func (k *KeySet) Replace(other *KeySet) { k.keys.Store(other.keys.Load()) }
 func (k *KeySet) Newest() time.Time {
 	keys := k.load()
 	return keys[len(keys)-1].from
+}
+
+// A SigningKey tells of one key of a set, and nothing of what it consists of.
+type SigningKey struct {
+	// ID is the kid of tokens signed with it.
+	ID string
+	// Algorithm is the one it signs with.
+	Algorithm Algorithm
+	// From is when it begins to sign, or began to.
+	From time.Time
+	// Until is when it ceases to verify, zero while it has no successor.
+	Until time.Time
+}
+
+// List tells of the keys that verify, or will, in the order in which they sign.
+func (k *KeySet) List(now time.Time) []SigningKey {
+	keys := k.load()
+	var all []SigningKey
+	for i, key := range keys {
+		if !verifies(keys, i, now) {
+			continue
+		}
+		one := SigningKey{ID: key.id, Algorithm: key.algorithm, From: key.from}
+		if i+1 < len(keys) {
+			one.Until = keys[i+1].from.Add(MaxLifetime + grace)
+		}
+		all = append(all, one)
+	}
+	return all
 }
 
 func (k *KeySet) load() []signingKey { return *k.keys.Load() }

@@ -75,7 +75,7 @@ func (a *app) announceAccess(ctx context.Context, b *strings.Builder, l *config.
 	}
 	at := endpoint(l, s.api.Addr())
 	fmt.Fprintf(b, "\nFor the Azure Communication Services SDKs, and for turnout token, user and credentials:\nexport %s='%s'\n",
-		connectionVariable, connectionString(at, t.accessKeys[0]))
+		connectionVariable, connectionString(at, t.access[0].Value))
 	user, err := t.keep.directory.Create(ctx, shownUser)
 	if err != nil {
 		return err

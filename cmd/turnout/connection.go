@@ -127,7 +127,7 @@ func (a *app) connectStore(ctx context.Context, s *target) (*connection, error) 
 		k.close()
 		return nil, err
 	}
-	return &connection{endpoint: "http://localhost", key: k.accessKeys[0], client: &http.Client{Transport: inside{offer}}, now: a.now, close: k.close}, nil
+	return &connection{endpoint: "http://localhost", key: k.access[0].Value, client: &http.Client{Transport: inside{offer}}, now: a.now, close: k.close}, nil
 }
 
 // ask sends a request, signed by the access key, or as the user whose token bearer is. It reads the answer into out, unless that is nil.

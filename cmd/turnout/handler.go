@@ -34,10 +34,13 @@ func (s *service) nextOffer(now *running) (*offer, error) {
 	if err != nil {
 		return nil, err
 	}
-	service, err := s.app.newOffer(now.loaded, t, relayURLs(now.loaded, now.relaying), verifier, s.log)
+	meter := s.meter.Listener("api")
+	service, err := s.app.newOffer(now.loaded, t, relayURLs(now.loaded, now.relaying), verifier, s.log, meter)
 	if err != nil {
 		return nil, err
 	}
+	meter.Start(service.Routes()...)
+	s.meter.Offers(api.DialectNames(), api.Results(), api.Changes())
 	return &offer{service: service, verifier: verifier}, nil
 }
 

@@ -18,6 +18,7 @@ import (
 	"turnout/auth"
 	"turnout/auth/identity"
 	"turnout/auth/token"
+	"turnout/internal/api"
 	"turnout/internal/config"
 )
 
@@ -37,7 +38,8 @@ type keep struct {
 	directory   *identity.Directory
 	resource    string
 	tokens      *token.KeySet
-	accessKeys  [][]byte                    // as they were when it was opened; see trust
+	chain       *keychain
+	access      identity.Secrets            // that applications sign with, as they were when it was opened; see trust
 	pseudonym   func(subject string) string // nil: none
 
 	stop       context.CancelFunc // of what runs in the background
@@ -57,31 +59,43 @@ func keepNeeded(l *config.Loaded) bool {
 }
 
 // openKeep opens the store, makes what is not there yet, and returns when every revocation is known.
-func (a *app) openKeep(ctx context.Context, l *config.Loaded, tell end) (k *keep, err error) {
-	k = &keep{}
+func (a *app) openKeep(ctx context.Context, l *config.Loaded, tell end) (*keep, error) {
+	k := &keep{}
 	if err := k.open(ctx, l); err != nil {
 		return nil, err
 	}
 	if k.engine = k.store; tell.count != nil {
 		k.store = identity.Metered(k.engine, tell.count)
 	}
+	if err := a.fill(ctx, k, l, tell); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// fill makes what is not in the store yet, and reads the rest. On an error k is closed.
+func (a *app) fill(ctx context.Context, k *keep, l *config.Loaded, tell end) (err error) {
 	ctx, k.stop = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		if err != nil {
 			k.close()
 		}
 	}()
+	k.chain = &keychain{store: k.store, algorithm: tokenAlgorithm(l), now: a.now}
+	if k.chain.mark, err = identity.Mark(ctx, k.store); err != nil {
+		return err
+	}
 	if err := k.names(ctx, l); err != nil {
-		return nil, err
+		return err
 	}
 	if err := k.watch(ctx, l, a.now, tell); err != nil {
-		return nil, err
+		return err
 	}
 	if err := k.keys(ctx, l, a.now()); err != nil {
-		return nil, err
+		return err
 	}
 	k.directory, err = identity.NewDirectory(identity.DirectoryConfig{Store: k.store, Revocations: k.revocations, Resource: k.resource, Now: a.now})
-	return k, err
+	return err
 }
 
 // open connects to NATS, or opens the file.
@@ -159,7 +173,7 @@ func retention(l *config.Loaded) time.Duration {
 // keys reads those of tokens and of applications, made on the first start.
 func (k *keep) keys(ctx context.Context, l *config.Loaded, now time.Time) error {
 	raw, err := identity.EnsureDocument(ctx, k.store, identity.TokenKeysDocument, func() (json.RawMessage, error) {
-		fresh, err := token.NewKeySet(token.ES256, now)
+		fresh, err := token.NewKeySet(tokenAlgorithm(l), now)
 		if err != nil {
 			return nil, err
 		}
@@ -171,27 +185,30 @@ func (k *keep) keys(ctx context.Context, l *config.Loaded, now time.Time) error 
 	if k.tokens, err = token.ParseKeySet(raw); err != nil {
 		return err
 	}
-	k.accessKeys, err = k.applicationKeys(ctx, l)
+	k.chain.tokens = k.tokens
+	k.access, err = k.applicationKeys(ctx, l)
 	return err
 }
 
-// applicationKeys are the configuration's, or those of the store, made on the first start.
-func (k *keep) applicationKeys(ctx context.Context, l *config.Loaded) (keys [][]byte, err error) {
-	for _, s := range l.API.AccessKeys {
+// applicationKeys are the valid ones of the configuration, or those of the store, made on the first start.
+func (k *keep) applicationKeys(ctx context.Context, l *config.Loaded) (identity.Secrets, error) {
+	own, err := configuredAccess(l)
+	if err != nil || len(own) > 0 {
+		return own, err
+	}
+	return k.chain.kept(ctx, api.AccessKeys)
+}
+
+// configuredAccess are the access keys of the configuration.
+func configuredAccess(l *config.Loaded) (keys identity.Secrets, err error) {
+	for i, s := range l.API.AccessKeys {
 		key, err := base64.StdEncoding.DecodeString(s.Reveal())
 		if err != nil {
 			return nil, unusable("api.access-keys", errors.New("not base64"))
 		}
-		keys = append(keys, key)
+		keys = append(keys, identity.Secret{ID: fmt.Sprint(i + 1), Value: key})
 	}
-	if len(keys) > 0 {
-		return keys, nil
-	}
-	made, err := identity.AccessKeys(ctx, k.store)
-	for _, s := range made {
-		keys = append(keys, s.Value)
-	}
-	return keys, err
+	return keys, nil
 }
 
 // secrets are those that credentials are derived from: the configuration's, or those of the store.
@@ -199,8 +216,16 @@ func (k *keep) secrets(ctx context.Context, l *config.Loaded) ([]auth.Key, error
 	if len(l.Auth.Secrets) > 0 {
 		return configuredKeys(l), nil
 	}
-	made, err := identity.RelaySecrets(ctx, k.store)
+	made, err := k.chain.kept(ctx, api.RelaySecrets)
 	return made.Keys(), err
+}
+
+// configuredSecrets are those of the configuration in the store's words.
+func configuredSecrets(l *config.Loaded) (keys identity.Secrets) {
+	for _, key := range configuredKeys(l) {
+		keys = append(keys, identity.Secret{ID: key.ID, Value: key.Secret})
+	}
+	return keys
 }
 
 // close ends what runs in the background and gives the store free.
@@ -209,6 +234,9 @@ func (k *keep) close() {
 		return
 	}
 	k.stop()
+	if k.chain != nil {
+		k.chain.close()
+	}
 	_ = k.store.Close() // what was acknowledged is on disk
 	k.background.Wait()
 }

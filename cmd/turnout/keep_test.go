@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"turnout/auth/identity"
+	"turnout/auth/token"
 	"turnout/internal/config"
 )
 
@@ -41,7 +42,7 @@ func TestKeep(t *testing.T) {
 		k.close()
 	}
 	a, b := kept[0], kept[1]
-	if !a.made || b.made || a.resource != b.resource || !bytes.Equal(a.accessKeys[0], b.accessKeys[0]) || len(a.accessKeys) != 2 ||
+	if !a.made || b.made || a.resource != b.resource || !bytes.Equal(a.access[0].Value, b.access[0].Value) || len(a.access) != 2 ||
 		string(a.tokens.JWKS(noon)) != string(b.tokens.JWKS(noon)) || secrets[0] != secrets[1] || len(secrets[0]) < 32 {
 		t.Errorf("the second start has other keys: %+v %+v", a, b)
 	}
@@ -58,7 +59,7 @@ func TestRotate(t *testing.T) {
 	l := &config.Loaded{}
 	var services [2]*keep
 	for i := range services {
-		services[i] = &keep{store: store}
+		services[i] = &keep{store: store, chain: &keychain{store: store, algorithm: token.EdDSA, now: func() time.Time { return noon }}}
 		if err := services[i].keys(t.Context(), l, noon); err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +70,7 @@ func TestRotate(t *testing.T) {
 	}{{29 * 24 * time.Hour, 1}, {30 * 24 * time.Hour, 2}, {31 * 24 * time.Hour, 2}, {61 * 24 * time.Hour, 2}} {
 		now := noon.Add(step.after)
 		for _, k := range services {
-			if err := k.rotate(t.Context(), now); err != nil {
+			if err := k.chain.renewTokens(t.Context(), now); err != nil {
 				t.Fatal(err)
 			}
 			if n := strings.Count(string(k.tokens.JWKS(now)), `"kid"`); n != step.keys {

@@ -42,18 +42,19 @@ func tokenIssuer(l *config.Loaded, k *keep) string {
 }
 
 // newOffer makes the service that a configuration describes, over what is kept.
-func (a *app) newOffer(l *config.Loaded, t trust, urls []string, verifier *token.Verifier, log *slog.Logger) (*api.Service, error) {
+// meter, if not nil, counts what it does.
+func (a *app) newOffer(l *config.Loaded, t trust, urls []string, verifier *token.Verifier, log *slog.Logger, meter api.Meter) (*api.Service, error) {
 	k, d := t.keep, l.API.Dialects
 	c := api.Config{
 		Directory: k.directory, Revocations: k.revocations, Verifier: verifier, Issuer: a.parts.newIssuer(t.keyring),
 		Minter:   &token.Minter{Keys: k.tokens, Issuer: tokenIssuer(l, k), Audience: k.resource},
-		Resource: k.resource, Scopes: l.API.Scopes, AccessKeys: t.accessKeys, URLs: urls,
+		Resource: k.resource, Scopes: l.API.Scopes, AccessKeys: values(t.access), Keys: k.chain, URLs: urls,
 		TTL: time.Duration(l.API.Credentials.TTL), MaxTTL: time.Duration(l.API.Credentials.MaxTTL),
 		Address: l.API.Listen.Addr.Addr(), Names: l.API.Names, URL: l.API.URL, Origins: l.API.CORS,
 		Dialects: api.Dialects{
 			REST: reveal(d.REST.Keys), Cloudflare: revealMap(d.Cloudflare.Keys), Twilio: revealMap(d.Twilio.Accounts), Matrix: bool(d.Matrix),
 		},
-		Now: a.now, Logger: log,
+		Meter: meter, Now: a.now, Logger: log,
 	}
 	if l.API.Credentials.Subject == "pseudonym" {
 		c.Pseudonym = k.pseudonym
@@ -81,7 +82,12 @@ func (a *app) offerOf(ctx context.Context, l *config.Loaded, k *keep) (*api.Serv
 			return nil, err
 		}
 	}
-	return a.newOffer(l, t, urls, verifier, newLogger(l.Log, levelOf(l.Log), a.stderr))
+	made, err := a.newOffer(l, t, urls, verifier, newLogger(l.Log, levelOf(l.Log), a.stderr), nil)
+	if err != nil {
+		return nil, err
+	}
+	t.adopt(l, &offer{service: made})
+	return made, nil
 }
 
 // configuredURLs are those of the listeners, as far as their ports are known before they listen.

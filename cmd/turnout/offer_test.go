@@ -91,8 +91,28 @@ func TestRevocationEndsCalls(t *testing.T) {
 			turnout(exitOK, "user", "revoke", "alice")
 			turnout(exitOK, "user", "delete", bystander)
 			awaitAllocations(t, operator, 0)
-			if took := time.Since(began); took > 10*time.Second {
+			took := time.Since(began)
+			t.Logf("three commands and what they end took %v; by the relay's own clock the last allocation ended %s s after its revocation, summed up", took, metric(t, operator, "turnout_revocation_teardown_seconds_sum"))
+			if took > 10*time.Second {
 				t.Errorf("took %v", took)
+			}
+			names := map[string]string{"plain": "3", "pseudonym": "6"}[name] // a pseudonym is revoked with its user
+			for series, want := range map[string]string{
+				"turnout_revocation_teardown_seconds_count":                                                "3",
+				`turnout_revocation_teardown_seconds_bucket{le="10"}`:                                      "3",
+				"turnout_revocation_delay_seconds_count":                                                   names,
+				`turnout_user_changes_total{change="user_revoked"}`:                                        "1",
+				`turnout_user_changes_total{change="subject_revoked"}`:                                     "1",
+				`turnout_user_changes_total{change="user_deleted"}`:                                        "1",
+				`turnout_user_changes_total{change="user_created"}`:                                        "2",
+				`turnout_tokens_total{result="issued"}`:                                                    "1",
+				`turnout_credentials_total{dialect="native",result="issued"}`:                              "3",
+				`turnout_http_requests_total{listener="api",route="DELETE /identities/{id}",status="2xx"}`: "1",
+				`turnout_revocations{kind="subjects"}`:                                                     names,
+			} {
+				if got := metric(t, operator, series); got != want {
+					t.Errorf("%s is %s, want %s", series, got, want)
+				}
 			}
 			if _, errs := turnout(exitFailure, "credentials", "--token", token); !strings.Contains(errs, "InvalidAccessToken") {
 				t.Errorf("stderr %q", errs)
@@ -125,6 +145,16 @@ func awaitAllocations(t *testing.T, operator string, want int) {
 // allocate makes an allocation with the credentials of an answer.
 func allocate(t *testing.T, text string) net.PacketConn {
 	t.Helper()
+	relayed, err := tryToAllocate(t, text)
+	if err != nil {
+		t.Fatalf("allocate with %s: %v", text, err)
+	}
+	return relayed
+}
+
+// tryToAllocate gives what the relay says where it refuses.
+func tryToAllocate(t *testing.T, text string) (net.PacketConn, error) {
+	t.Helper()
 	var answer api.ICEAnswer
 	if err := json.Unmarshal([]byte(text), &answer); err != nil {
 		t.Fatalf("%v in %s", err, text)
@@ -143,11 +173,7 @@ func allocate(t *testing.T, text string) net.PacketConn {
 	if err := client.Listen(); err != nil {
 		t.Fatal(err)
 	}
-	relayed, err := client.Allocate()
-	if err != nil {
-		t.Fatalf("allocate with %s: %v", text, err)
-	}
-	return relayed
+	return client.Allocate()
 }
 
 // allocations is how many the operator sees.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 
 	"turnout/internal/admin"
@@ -80,4 +81,17 @@ func (s *service) Configuration() admin.Configuration {
 		text = []byte("{}")
 	}
 	return admin.Configuration{JSON: text, Hash: now.hash, Loaded: now.at}
+}
+
+// Reload reads the configuration again, as on SIGHUP.
+func (s *service) Reload(ctx context.Context) (r admin.Reloaded, err error) {
+	result, err := s.reload(ctx, "an operator asked")
+	if err != nil {
+		return r, errors.New(explain(err))
+	}
+	r = admin.Reloaded{Changed: result.Changed, Hash: result.Hash}
+	for _, c := range result.Restart {
+		r.Restart = append(r.Restart, c.Key)
+	}
+	return r, nil
 }

@@ -98,6 +98,7 @@ func (s *service) apply(ctx context.Context, before, now *running) error {
 		}
 		now.relaying.bound = (*server).Addrs()
 	}
+	now.trust.adopt(now.loaded, offer)
 	s.useOffer(offer)
 	s.level.Set(levelOf(now.loaded.Log))
 	s.current.Store(now)

@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"time"
 
 	"turnout/auth/identity"
 	"turnout/auth/token"
+	"turnout/internal/config"
 )
 
 const (
@@ -20,18 +20,33 @@ const (
 	// careEvery is how often is looked after what has grown old.
 	careEvery = time.Hour
 	// careRetry is how soon a watch that broke off begins again.
-	careRetry = 5 * time.Second
+	careRetry = time.Second
 )
+
+// tokenAlgorithm is the one that new keys of access tokens sign with.
+func tokenAlgorithm(l *config.Loaded) token.Algorithm {
+	if l.API.TokenAlgorithm == "ES256" {
+		return token.ES256
+	}
+	return token.EdDSA
+}
+
+// begin takes over the keys that other processes of a fleet put into the store, until k is closed.
+func (k *keep) begin(log *slog.Logger) {
+	ctx, cancel := context.WithCancel(context.Background())
+	stop := k.stop
+	k.stop = func() { cancel(); stop() }
+	k.background.Go(func() { k.follow(ctx, log) })
+}
 
 // care keeps the keys of tokens young and the store small until ctx ends. Several services may do it on one store.
 func (k *keep) care(ctx context.Context, now func() time.Time, log *slog.Logger) {
-	k.background.Go(func() { k.follow(ctx, log) })
 	k.background.Go(func() {
 		tick := time.NewTicker(careEvery)
 		defer tick.Stop()
 		for {
-			if err := k.rotate(ctx, now()); err != nil && ctx.Err() == nil {
-				log.Error("the keys of access tokens could not be rotated", "error", err)
+			if err := errors.Join(k.chain.renewTokens(ctx, now()), k.chain.tidy(ctx, now())); err != nil && ctx.Err() == nil {
+				log.Error("the keys in the store could not be renewed", "error", err)
 			}
 			if n, err := k.directory.Prune(ctx); err != nil && ctx.Err() == nil {
 				log.Error("old revocations could not be removed", "error", err)
@@ -47,43 +62,23 @@ func (k *keep) care(ctx context.Context, now func() time.Time, log *slog.Logger)
 	})
 }
 
-// rotate adds a key that will sign soon, where the last one has grown old. Of several services one does it.
-func (k *keep) rotate(ctx context.Context, now time.Time) error {
-	if now.Sub(k.tokens.Newest()) < tokenKeyAge {
-		return nil
-	}
-	raw, err := identity.ChangeDocument(ctx, k.store, identity.TokenKeysDocument, func(raw json.RawMessage) (json.RawMessage, error) {
-		set, err := token.ParseKeySet(raw)
-		if err != nil || now.Sub(set.Newest()) < tokenKeyAge {
-			return raw, err // another service was faster
-		}
-		if set, err = set.Rotated(token.ES256, now, tokenKeyLead); err != nil {
-			return nil, err
-		}
-		return set.Marshal()
-	})
-	if err != nil {
-		return err
-	}
-	return k.replaceKeys(raw)
-}
-
-func (k *keep) replaceKeys(raw json.RawMessage) error {
-	set, err := token.ParseKeySet(raw)
-	if err == nil {
-		k.tokens.Replace(set)
-	}
-	return err
-}
-
-// follow takes over the keys that other services of the fleet add.
+// follow watches the keys in the store. What went wrong is logged once, not as often as it is tried again.
 func (k *keep) follow(ctx context.Context, log *slog.Logger) {
+	var last string
 	for {
-		err := identity.WatchDocument(ctx, k.store, identity.TokenKeysDocument, k.replaceKeys)
+		err := k.store.Watch(ctx, identity.Documents, func(r identity.Record) {
+			if err := k.chain.take(ctx, r); err != nil && ctx.Err() == nil && last != err.Error() {
+				last = err.Error()
+				log.Error("keys of the store were not taken over", "document", r.Key, "error", err)
+			}
+		}, func() { last = "" })
 		if ctx.Err() != nil || errors.Is(err, identity.ErrClosed) {
 			return
 		}
-		log.Warn("the keys of access tokens are not watched; trying again", "error", err)
+		if text := err.Error(); text != last {
+			last = text
+			log.Warn("the keys in the store are not watched; trying again", "error", err)
+		}
 		timer := time.NewTimer(careRetry)
 		select {
 		case <-timer.C:

@@ -152,6 +152,7 @@ func (a *app) serve(ctx context.Context, src *source) error {
 	if err := s.startAPI(&now); err != nil {
 		return errors.Join(err, stop())
 	}
+	t.adopt(l, s.offer)
 	s.serving.Store(true)
 	if err := a.announce(ctx, l, t, s, r); err != nil {
 		return errors.Join(err, stop())
@@ -178,6 +179,7 @@ func (a *app) openTrust(ctx context.Context, l *config.Loaded, s *service) (t tr
 		if err != nil {
 			return t, err
 		}
+		s.keep.begin(s.log)
 		s.health.set("store", s.keep.probe)
 	}
 	return a.trust(ctx, l, s.keep)
@@ -270,7 +272,8 @@ func (s *service) listenAdmins(l *config.Loaded, tr *transports) (own []netip.Ad
 		key  string
 		addr config.OperatorAddress
 		api  *admin.API
-	}{{"admin.listen", l.Admin.Listen, operation}, {"metrics.listen", config.OperatorAddress{AddrPort: l.Metrics.Listen.AddrPort}, nil}} {
+		name string // in metrics
+	}{{"admin.listen", l.Admin.Listen, operation, "admin"}, {"metrics.listen", config.OperatorAddress{AddrPort: l.Metrics.Listen.AddrPort}, nil, "metrics"}} {
 		if !at.addr.Set() {
 			continue
 		}
@@ -278,6 +281,7 @@ func (s *service) listenAdmins(l *config.Loaded, tr *transports) (own []netip.Ad
 			Metrics:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: scrapesOnce, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError)}),
 			State:    s.state,
 			Degraded: s.health.reasons,
+			Told:     s.meter.Listener(at.name, admin.RouteOther, "GET /metrics", "GET /livez", "GET /readyz").Answered,
 			Logger:   s.log,
 			API:      at.api,
 		})

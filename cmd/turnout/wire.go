@@ -10,6 +10,8 @@ import (
 
 	"turnout/allocation"
 	"turnout/auth"
+	"turnout/auth/identity"
+	"turnout/internal/api"
 	"turnout/internal/config"
 	"turnout/internal/netio"
 	"turnout/relay"
@@ -71,10 +73,27 @@ var realParts = parts{
 
 // A trust is who may log in. It never changes, but for the keys in the keyring.
 type trust struct {
-	keyring    *auth.Keyring // nil without a secret
-	verifier   *auth.Verifier
-	accessKeys [][]byte // of applications; nil where nothing is kept
-	keep       *keep    // nil where nothing is kept
+	keyring  *auth.Keyring // nil without a secret
+	verifier *auth.Verifier
+	access   identity.Secrets // that applications sign with; nil where nothing is kept
+	keep     *keep            // nil where nothing is kept
+}
+
+// adopt has the keyring and the offer, which may be nil, follow the keys from now on. Call it when nothing can fail any more.
+func (t trust) adopt(l *config.Loaded, o *offer) {
+	if t.keep == nil {
+		return
+	}
+	t.keep.chain.setMaxTTL(time.Duration(l.API.Credentials.MaxTTL))
+	if t.keyring != nil {
+		t.keep.chain.adopt(api.RelaySecrets, configuredSecrets(l), func(s identity.Secrets) {
+			_ = t.keyring.Replace(s.Keys()...) // of a form that it has taken before, and never none
+		})
+	}
+	if o != nil {
+		own, _ := configuredAccess(l) // it was read before
+		t.keep.chain.adopt(api.AccessKeys, own, func(s identity.Secrets) { o.service.SetAccessKeys(values(s)) })
+	}
 }
 
 // trust connects secrets and users with the checks of credentials. Without a secret in the configuration that is the one that is
@@ -85,7 +104,7 @@ func (a *app) trust(ctx context.Context, l *config.Loaded, k *keep) (t trust, er
 		return t, err
 	}
 	if k != nil {
-		t.accessKeys = k.accessKeys
+		t.access = k.access
 	}
 	t.verifier, err = a.verifier(l, t)
 	return t, err
@@ -99,8 +118,8 @@ func (a *app) nextTrust(ctx context.Context, l *config.Loaded, before *running) 
 			return t, err
 		}
 	}
-	if t.keep != nil && (len(l.API.AccessKeys) > 0 || len(before.loaded.API.AccessKeys) > 0) {
-		if t.accessKeys, err = t.keep.applicationKeys(ctx, l); err != nil {
+	if t.keep != nil {
+		if t.access, err = t.keep.applicationKeys(ctx, l); err != nil {
 			return t, err
 		}
 	}

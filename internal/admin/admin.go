@@ -17,6 +17,8 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"turnout/internal/tally"
 )
 
 // A Config describes a Server. Zero fields are defaults; Metrics and State are required.
@@ -27,6 +29,7 @@ type Config struct {
 	Degraded func() []Reason
 	Names    []string     // host names besides localhost and the address itself that a loopback listener answers to
 	Logger   *slog.Logger // If nil, slog.Default.
+	Told     tally.Told   // hears of every request, by its route (RouteOther where there is none of that path). If nil, nobody does.
 	API      *API         // If nil, the listener has none: /metrics, /livez and /readyz alone.
 }
 
@@ -143,10 +146,10 @@ func Handler(addr netip.Addr, c Config) http.Handler {
 	if c.API != nil {
 		servePage(mux)
 		api := *c.API
-		api.state = c.State
+		api.state, api.degraded, api.surveys = c.State, c.Degraded, newSurveys()
 		pages = api.handler(pages)
 	}
-	return hostCheck(addr, c.Names, pages)
+	return told(c.Told, hostCheck(addr, c.Names, pages))
 }
 
 // ready answers /readyz.

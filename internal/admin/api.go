@@ -24,7 +24,9 @@ type API struct {
 	// Drops, if not nil, yields what was dropped before the relay saw it, by reason, with reasons that the relay does not have.
 	Drops func(yield func(reason string, n uint64))
 
-	state func() State // Config.State
+	state    func() State    // Config.State
+	degraded func() []Reason // Config.Degraded; may be nil
+	surveys  *surveys
 }
 
 // A Relay is what the listener needs of a relay. *relay.Server has it.
@@ -51,6 +53,16 @@ type Control interface {
 	Draining() DrainState
 	// Configuration is the one in use.
 	Configuration() Configuration
+	// Reload reads the configuration again and goes by it: by all of it or, where it returns an error, by none. The error
+	// says what is wrong, with its line.
+	Reload(context.Context) (Reloaded, error)
+}
+
+// A Reloaded says what a reload changed.
+type Reloaded struct {
+	Changed []string // keys whose new values are in use
+	Restart []string // keys that stay as they were until turnout is started again
+	Hash    string   // of the configuration in use now
 }
 
 // A DrainState says whether new allocations are refused.
@@ -93,7 +105,9 @@ var routes = []route{
 	{"DELETE", "/v1/allocations/{id}", (*API).end},
 	{"POST", "/v1/drain", (*API).drain},
 	{"POST", "/v1/undrain", (*API).undrain},
+	{"POST", "/v1/reload", (*API).reload},
 	{"GET", "/v1/config", (*API).configuration},
+	{"GET", "/openapi.json", (*API).describe},
 }
 
 // handler answers the API's paths, and has next answer all others.
@@ -115,11 +129,15 @@ func (a *API) handler(next http.Handler) http.Handler {
 	all.Handle("/", next)
 	all.Handle("/v1/", guarded)
 	all.Handle("/debug/pprof/", guarded)
+	all.Handle("/openapi.json", mux)
 	mux.Handle("/", next) // what is neither a route nor a profile
 	var across http.CrossOriginProtection
 	across.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { errCrossOrigin.write(w) }))
 	return across.Handler(all)
 }
+
+// patience is how long the workers have to answer. They take less than a second for 50,000 allocations.
+const patience = 10 * time.Second
 
 // call has a route's handler answer.
 func (a *API) call(w http.ResponseWriter, r *http.Request, methods map[string]route) {
@@ -136,7 +154,12 @@ func (a *API) call(w http.ResponseWriter, r *http.Request, methods map[string]ro
 		failed(err).write(w)
 		return
 	}
-	answered, err := serving.serve(a, r)
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	answered, err := serving.serve(a, r.WithContext(ctx))
+	if ctx.Err() != nil { // what there is may be less than all
+		err = errTimeout
+	}
 	if err != nil {
 		failed(err).write(w)
 		return

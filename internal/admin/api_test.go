@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"strings"
@@ -37,6 +38,17 @@ func TestStatus(t *testing.T) {
 	}
 	if now, err := time.Parse(time.RFC3339, at(v, "now")); err != nil || time.Since(now) > time.Minute {
 		t.Errorf("now is %s", at(v, "now"))
+	}
+}
+
+// TestStatusDegraded has /v1/status say what /readyz says.
+func TestStatusDegraded(t *testing.T) {
+	t.Parallel()
+	o := newOperated(t, func(c *Config) {
+		c.Degraded = func() []Reason { return []Reason{{"store", "The disk is full."}, {"log", "It too."}} }
+	})
+	if v := o.object("GET", "/v1/status"); at(v, "state") != "ok" || at(v, "reasons") != "[The disk is full. It too.]" {
+		t.Errorf("%s because of %s", at(v, "state"), at(v, "reasons"))
 	}
 }
 
@@ -144,6 +156,7 @@ func TestShowAndEnd(t *testing.T) {
 		{"POST", "/v1/allocations", 405, "This path answers DELETE, GET, HEAD."},
 		{"HEAD", "/v1/status", 200, ""},
 		{"GET", "/v1/config", 200, `{"realm":"turnout"}`},
+		{"POST", "/v1/reload", 200, `{"changed":["log.level"],"restart":[],"hash":"fedcba9876543210"}`},
 		{"POST", "/v1/drain", 200, `{"draining":true}`},
 		{"POST", "/v1/drain", 200, `{"draining":true}`},
 		{"POST", "/v1/undrain", 200, `{"draining":false}`},
@@ -159,6 +172,10 @@ func TestShowAndEnd(t *testing.T) {
 		if c.code >= 400 && c.code != 404 && w.Header().Get("Content-Type") != "application/json; charset=utf-8" {
 			t.Errorf("%s %s: an error of type %s", c.method, c.target, w.Header().Get("Content-Type"))
 		}
+	}
+	o.control.broken = errors.New("turnout.yaml:3: realm: is too long")
+	if w := o.ask("POST", "/v1/reload"); w.Code != 422 || !strings.Contains(w.Body.String(), `{"code":"ConfigurationRefused","message":"The configuration in use stays: turnout.yaml:3: realm: is too long"}`) {
+		t.Errorf("reload of a broken file: %d %s", w.Code, w.Body)
 	}
 	o.control.stopping = true
 	if w := o.ask("POST", "/v1/undrain"); w.Code != 409 || !strings.Contains(w.Body.String(), "turnout has been told to stop.") {

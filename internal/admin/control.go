@@ -64,3 +64,19 @@ func (a *API) undrain(*http.Request) (reply, error) {
 func (a *API) configuration(*http.Request) (reply, error) {
 	return reply{http.StatusOK, a.Control.Configuration().JSON}, nil
 }
+
+// A reloadedBody says what a reload changed.
+type reloadedBody struct {
+	Changed []string `json:"changed"`
+	Restart []string `json:"restart"`
+	Hash    string   `json:"hash"`
+}
+
+// reload reads the configuration again.
+func (a *API) reload(r *http.Request) (reply, error) {
+	done, err := a.Control.Reload(r.Context())
+	if err != nil {
+		return reply{}, &failure{http.StatusUnprocessableEntity, "ConfigurationRefused", "The configuration in use stays: " + err.Error()}
+	}
+	return reply{http.StatusOK, reloadedBody{append([]string{}, done.Changed...), append([]string{}, done.Restart...), done.Hash}}, nil
+}

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"errors"
 	"io"
 	"maps"
@@ -29,6 +30,8 @@ var (
 		"A page of another site asks for a change: that is refused."}
 	errBody = &failure{http.StatusRequestEntityTooLarge, "RequestTooLarge",
 		"No request here needs a body of this size; leave it out."}
+	errTimeout = &failure{http.StatusServiceUnavailable, "Timeout",
+		"The relay's workers did not answer in time."}
 	errInternal = &failure{http.StatusInternalServerError, "InternalError",
 		"Something went wrong here; the log says what."}
 )
@@ -38,11 +41,14 @@ func invalid(message string) *failure {
 	return &failure{http.StatusBadRequest, "ValidationError", message}
 }
 
-// failed is err as a failure. Handlers return no other errors than failures.
+// failed is err as a failure. Handlers return no other errors than failures and those of the request's context.
 func failed(err error) *failure {
 	var f *failure
-	if errors.As(err, &f) {
+	switch {
+	case errors.As(err, &f):
 		return f
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return errTimeout
 	}
 	return errInternal
 }

@@ -62,9 +62,7 @@ func (f *fakeRelay) Allocations(_ context.Context, filter relay.Filter) iter.Seq
 		rows := slices.Clone(f.rows)
 		f.mu.Unlock()
 		for _, a := range rows {
-			if a.ID > filter.After && (filter.Subject == "" || a.Subject == filter.Subject) && strings.Contains(a.Subject, filter.Contains) &&
-				filter.Client.Contains(a.Client) && (filter.Transport == 0 || a.Transport == filter.Transport) &&
-				(filter.Relayed.Contains(a.Relayed[0]) || filter.Relayed.Contains(a.Relayed[1])) && !yield(a) {
+			if a.ID > filter.After && filter.Admits(&a) && !yield(a) {
 				return
 			}
 		}
@@ -104,6 +102,11 @@ type fakeControl struct {
 	mu       sync.Mutex
 	state    DrainState // guarded by mu
 	stopping bool
+	broken   error // of the configuration
+}
+
+func (f *fakeControl) Reload(context.Context) (Reloaded, error) {
+	return Reloaded{Changed: []string{"log.level"}, Hash: "fedcba9876543210"}, f.broken
 }
 
 func (f *fakeControl) set(draining bool) DrainState {

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -25,6 +26,8 @@ type listBody struct {
 	Allocations []allocationBody `json:"allocations"`
 	Next        string           `json:"next,omitempty"` // the cursor of the page behind; absent at the end
 	Total       int              `json:"total"`          // live ones, whatever was asked for
+	// Seconds that the rates of sorted rows are of; absent where nobody has looked just before, and there are no rates.
+	Interval float64 `json:"interval,omitempty"`
 }
 
 // An allocationBody is an allocation as a row.
@@ -43,6 +46,19 @@ type allocationBody struct {
 	Channels    int         `json:"channels"`
 	FromClient  trafficBody `json:"fromClient"`
 	ToClient    trafficBody `json:"toClient"`
+	Rate        *ratesBody  `json:"rate,omitempty"` // of sorted rows
+}
+
+// A ratesBody is what an allocation relays now.
+type ratesBody struct {
+	FromClient rateBody `json:"fromClient"`
+	ToClient   rateBody `json:"toClient"`
+}
+
+// A rateBody is a traffic a second.
+type rateBody struct {
+	Packets float64 `json:"packets"`
+	Bytes   float64 `json:"bytes"`
 }
 
 // A detailBody is one allocation with its peers.
@@ -83,13 +99,16 @@ func (a *API) list(r *http.Request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	q, err := query(r.URL, "limit", "cursor", "subject", "search", "client", "relayed", "transport")
+	q, err := query(r.URL, "limit", "cursor", "subject", "search", "client", "relayed", "transport", "sort")
 	if err != nil {
 		return reply{}, err
 	}
 	f, limit, err := filterOf(q)
 	if err != nil {
 		return reply{}, err
+	}
+	if order := q.Get("sort"); order != "" {
+		return a.sorted(r, server, f, order, limit)
 	}
 	b := listBody{Allocations: []allocationBody{}, Total: server.Stats().Allocations}
 	for row := range server.Allocations(r.Context(), f) {
@@ -98,6 +117,29 @@ func (a *API) list(r *http.Request) (reply, error) {
 			break
 		}
 		b.Allocations = append(b.Allocations, rowOf(&row))
+	}
+	return reply{http.StatusOK, b}, nil
+}
+
+// sorted gives the first of the allocations in an order. There is no page behind it: the order changes all the time.
+func (a *API) sorted(r *http.Request, server Relay, f relay.Filter, order string, limit int) (reply, error) {
+	switch {
+	case orders[order] == nil:
+		return reply{}, invalid(fmt.Sprintf("sort is %q; write %s.", order, strings.Join(slices.Sorted(maps.Keys(orders)), ", ")))
+	case f.After != 0:
+		return reply{}, invalid("cursor and sort do not go together: leave one out.")
+	}
+	v, err := a.surveys.take(r.Context(), server)
+	if err != nil {
+		return reply{}, err
+	}
+	b := listBody{Allocations: []allocationBody{}, Total: len(v.rows), Interval: v.over.Seconds()}
+	for _, s := range v.first(&f, order, limit) {
+		row := rowOf(&s.AllocationInfo)
+		if v.over > 0 {
+			row.Rate = &ratesBody{s.fromClient, s.toClient}
+		}
+		b.Allocations = append(b.Allocations, row)
 	}
 	return reply{http.StatusOK, b}, nil
 }

@@ -15,7 +15,7 @@ type statusBody struct {
 	Started                time.Time         `json:"started"`
 	Now                    time.Time         `json:"now"`
 	State                  State             `json:"state"`
-	Reasons                []string          `json:"reasons"`
+	Reasons                []string          `json:"reasons"` // sentences: what is wrong with it all the same
 	Allocations            int               `json:"allocations"`
 	AllocationsByTransport map[string]int    `json:"allocationsByTransport"`
 	AllocationsTotal       uint64            `json:"allocationsTotal"`
@@ -121,6 +121,11 @@ func (a *API) status(*http.Request) (reply, error) {
 		AllocationsByTransport: map[string]int{}, Drops: map[string]uint64{},
 		Requests: []requestBody{}, Authentications: map[string]uint64{}, Latency: latencyOf(),
 		Drain: drainOf(a.Control.Draining()), Config: configBody{c.Hash, c.Loaded.UTC()},
+	}
+	if a.degraded != nil {
+		for _, r := range a.degraded() {
+			b.Reasons = append(b.Reasons, r.Message)
+		}
 	}
 	if r := a.Relay(); r != nil {
 		b.count(r.Stats())

@@ -28,7 +28,7 @@ import (
 )
 
 // A Config describes a Service. Zero fields are defaults; Directory, Revocations,
-// Minter, Verifier, Issuer, Resource, AccessKeys and URLs are required.
+// Minter, Verifier, Issuer, Resource, AccessKeys, Keys and URLs are required.
 type Config struct {
 	// Directory keeps the users.
 	Directory *identity.Directory
@@ -48,6 +48,10 @@ type Config struct {
 	// AccessKeys sign requests of applications: any of them will do, so that they
 	// can be changed one after the other.
 	AccessKeys [][]byte
+	// Keys are all that the service lives on, those in AccessKeys, Minter and Issuer, to
+	// be listed and rotated. Whoever rotates them calls [Service.SetAccessKeys]; minter
+	// and issuer follow their key set and keyring.
+	Keys Keys
 	// URLs are those of the relay (RFC 7064, RFC 7065), in the order in which
 	// clients should try them.
 	URLs []string
@@ -75,6 +79,8 @@ type Config struct {
 	// Dialects are ways to ask for credentials besides the contract's. If empty, none.
 	Dialects Dialects
 
+	// Meter counts what is done. If nil, nothing is.
+	Meter Meter
 	// Now is the clock. If nil, time.Now.
 	Now func() time.Time
 	// Logger takes what an operator should read. If nil, slog.Default.
@@ -137,6 +143,7 @@ func (c *Config) check() error {
 	need(c.Minter != nil && c.Verifier != nil, "a service needs a minter and a verifier of tokens")
 	need(c.Issuer != nil, "a service needs an issuer of credentials")
 	need(c.Resource != "", "a service needs a resource")
+	need(c.Keys != nil, "a service needs the list of its keys")
 	need(slices.ContainsFunc(c.URLs, func(u string) bool { return strings.HasPrefix(u, "turn") }), "a service needs the URL of a relay")
 	need(c.TTL > 0 && c.MaxTTL >= c.TTL, "the longest life of credentials is shorter than the usual one")
 	return errors.Join(append(errs, c.Dialects.check())...)

@@ -10,9 +10,9 @@ import (
 // Cloudflare's TURN service: an application has a key, which is an id and a token.
 var cloudflareRoutes = []route{
 	{method: http.MethodPost, pattern: "/v1/turn/keys/{key}/credentials/generate-ice-servers", admits: bySelf,
-		authenticate: cloudflareKey, content: jsonContent, serve: cloudflareGenerate},
+		authenticate: cloudflareKey, content: jsonContent, serve: cloudflareGenerate, product: productCredential, dialect: dialectCloudflare},
 	{method: http.MethodPost, pattern: "/v1/turn/keys/{key}/credentials/generate", admits: bySelf,
-		authenticate: cloudflareKey, content: jsonContent, serve: cloudflareGenerateOne},
+		authenticate: cloudflareKey, content: jsonContent, serve: cloudflareGenerateOne, product: productCredential, dialect: dialectCloudflare},
 	{method: http.MethodPost, pattern: "/v1/turn/keys/{key}/credentials/{username}/revoke", admits: bySelf,
 		authenticate: cloudflareKey, serve: cloudflareRevoke},
 }
@@ -68,5 +68,7 @@ func cloudflareRevoke(r *request) (reply, error) {
 	if n, err := strconv.ParseInt(digits, 10, 64); err == nil && n > 0 {
 		ends = time.Unix(n, 0)
 	}
-	return reply{status: http.StatusNoContent}, r.service.Directory.RevokeUsername(r.Context(), username, ends)
+	err := r.service.Directory.RevokeUsername(r.Context(), username, ends)
+	r.changed(usernameRevoked, err)
+	return reply{status: http.StatusNoContent}, err
 }

@@ -6,8 +6,8 @@ import "net/http"
 // sends this path here where users log in to the homeserver by an issuer that this
 // service takes tokens of.
 var matrixRoutes = []route{
-	{method: http.MethodGet, pattern: "/_matrix/client/v3/voip/turnServer", admits: byToken, serve: matrixTurnServer, fault: matrixFault},
-	{method: http.MethodGet, pattern: "/_matrix/client/r0/voip/turnServer", admits: byToken, serve: matrixTurnServer, fault: matrixFault},
+	{method: http.MethodGet, pattern: "/_matrix/client/v3/voip/turnServer", admits: byToken, serve: matrixTurnServer, fault: matrixFault, product: productCredential, dialect: dialectMatrix},
+	{method: http.MethodGet, pattern: "/_matrix/client/r0/voip/turnServer", admits: byToken, serve: matrixTurnServer, fault: matrixFault, product: productCredential, dialect: dialectMatrix},
 }
 
 func matrixTurnServer(r *request) (reply, error) {

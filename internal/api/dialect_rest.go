@@ -8,8 +8,8 @@ import (
 // draft-uberti-behave-turn-rest-00 §2: expired, and what most servers' documentation
 // still means by "TURN REST API".
 var restRoutes = []route{
-	{method: http.MethodGet, pattern: "/", admits: bySelf, authenticate: restKey, serve: restCredentials},
-	{method: http.MethodPost, pattern: "/", admits: bySelf, authenticate: nobody, content: formContent, serve: restForm},
+	{method: http.MethodGet, pattern: "/", admits: bySelf, authenticate: restKey, serve: restCredentials, product: productCredential, dialect: dialectREST},
+	{method: http.MethodPost, pattern: "/", admits: bySelf, authenticate: nobody, content: formContent, serve: restForm, product: productCredential, dialect: dialectREST},
 }
 
 var errRESTKey = &failure{status: http.StatusForbidden, code: "Forbidden", message: "The key is none of this service's."}
@@ -47,6 +47,7 @@ func (r *request) checkRESTKey(values url.Values) error {
 func restCredentials(r *request) (reply, error) {
 	query := r.URL.Query()
 	if !query.Has("service") {
+		r.product = ""
 		return showPage(r)
 	}
 	return r.restAnswer(query)

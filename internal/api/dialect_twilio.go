@@ -8,7 +8,7 @@ import (
 // Twilio's Network Traversal service.
 var twilioRoutes = []route{
 	{method: http.MethodPost, pattern: "/2010-04-01/Accounts/{sid}/Tokens.json", admits: bySelf,
-		authenticate: twilioAccount, content: formContent, serve: twilioToken, fault: twilioFault},
+		authenticate: twilioAccount, content: formContent, serve: twilioToken, fault: twilioFault, product: productCredential, dialect: dialectTwilio},
 }
 
 func twilioAccount(r *request) error {

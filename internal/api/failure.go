@@ -67,6 +67,10 @@ var (
 		message: "A user's access token gives credentials for that user only.", target: "id"}
 	errNotFound = &failure{status: http.StatusNotFound, code: "NotFound",
 		message: "There is nothing at this path; GET /openapi.json lists what there is."}
+	errConfigured = &failure{status: http.StatusConflict, code: "KeysConfigured",
+		message: "These keys stand in the configuration: change them there and reload it.", target: "purpose"}
+	errTooMany = &failure{status: http.StatusConflict, code: "TooManyKeys",
+		message: "Too many keys from earlier rotations still verify: wait until the oldest has ended, or end them all with atOnce.", target: "purpose"}
 	errTooLarge = &failure{status: http.StatusRequestEntityTooLarge, code: "RequestTooLarge",
 		message: "The body of a request has at most 65536 bytes."}
 	errTimeout = &failure{status: http.StatusRequestTimeout, code: "RequestTimeout",
@@ -107,6 +111,10 @@ func failed(err error) (f *failure, known bool) {
 		return tokenFailure(token.ErrExpired), true
 	case errors.Is(err, auth.ErrSubject), errors.Is(err, identity.ErrInvalid):
 		return invalid("", "The name cannot be used: "+err.Error()+"."), true
+	case errors.Is(err, ErrConfigured):
+		return errConfigured, true
+	case errors.Is(err, ErrTooMany):
+		return errTooMany, true
 	case errors.Is(err, identity.ErrNotOwned):
 		return errNotOwned, true
 	case errors.Is(err, identity.ErrNotFound):

@@ -86,7 +86,7 @@ func newFixture(t testing.TB, change ...func(*Config)) *fixture {
 	check(t, err)
 	c := Config{
 		Directory: directory, Revocations: view, Minter: minter, Issuer: auth.NewIssuer(f.ring),
-		Resource: resource, Scopes: []string{"voip", "voip.join"}, AccessKeys: keys, URLs: urls, Now: f.clock,
+		Resource: resource, Scopes: []string{"voip", "voip.join"}, AccessKeys: keys, Keys: &keyBox{}, URLs: urls, Now: f.clock,
 		Logger: slog.New(slog.NewTextHandler(f.log, nil)),
 	}
 	c.Verifier, err = token.NewVerifier(token.VerifierConfig{

@@ -15,10 +15,10 @@ var identityVersions = []string{
 }
 
 var identityRoutes = []route{
-	{method: http.MethodPost, pattern: "/identities", admits: byKey, versions: identityVersions, content: jsonContent, serve: createIdentity},
+	{method: http.MethodPost, pattern: "/identities", admits: byKey, versions: identityVersions, content: jsonContent, serve: createIdentity, dialect: dialectContract},
 	{method: http.MethodGet, pattern: "/identities/{id}", admits: byKey, versions: []string{"2025-06-30"}, serve: readIdentity},
 	{method: http.MethodDelete, pattern: "/identities/{id}", admits: byKey, versions: identityVersions, serve: deleteIdentity},
-	{method: http.MethodPost, pattern: "/identities/{id}/:issueAccessToken", admits: byKey, versions: identityVersions, content: jsonContent, serve: issueAccessToken},
+	{method: http.MethodPost, pattern: "/identities/{id}/:issueAccessToken", admits: byKey, versions: identityVersions, content: jsonContent, serve: issueAccessToken, product: productToken, dialect: dialectContract},
 	{method: http.MethodPost, pattern: "/identities/{id}/:revokeAccessTokens", admits: byKey, versions: identityVersions, serve: revokeAccessTokens},
 }
 
@@ -43,6 +43,11 @@ func createIdentity(r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	// An empty list is what some SDKs send for a user without a token.
+	withToken := named && len(scopes) > 0
+	if withToken {
+		r.product = productToken
+	}
 	life, err := r.lifetime()
 	if err != nil {
 		return reply{}, err
@@ -61,12 +66,14 @@ func createIdentity(r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	if !user.Created.Before(r.now.Truncate(time.Millisecond)) { // not one that had the custom id before
+		r.changed(userCreated, nil)
+	}
 	answer := struct {
 		Identity    communicationIdentity `json:"identity"`
 		AccessToken *accessToken          `json:"accessToken,omitempty"`
 	}{Identity: showIdentity(user)}
-	// An empty list is what some SDKs send for a user without a token.
-	if named && len(scopes) > 0 {
+	if withToken {
 		t, err := r.mint(user.ID, scopes, life)
 		if err != nil {
 			return reply{}, err
@@ -86,7 +93,9 @@ func readIdentity(r *request) (reply, error) {
 
 // deleteIdentity revokes all that was issued for a user, and removes it.
 func deleteIdentity(r *request) (reply, error) {
-	return reply{status: http.StatusNoContent}, r.service.Directory.Delete(r.Context(), r.match.places["id"])
+	err := r.service.Directory.Delete(r.Context(), r.match.places["id"])
+	r.changed(userDeleted, err)
+	return reply{status: http.StatusNoContent}, err
 }
 
 // revokeAccessTokens makes invalid what was issued for a user so far. What is issued
@@ -97,6 +106,7 @@ func revokeAccessTokens(r *request) (reply, error) {
 		return reply{}, errNotOwned // the directory would take it for another issuer's subject
 	}
 	_, err := r.service.Directory.Revoke(r.Context(), id)
+	r.changed(userRevoked, err)
 	return reply{status: http.StatusNoContent}, err
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 var nativeRoutes = []route{
-	{method: http.MethodPost, pattern: "/v1/ice-servers", admits: byKey | byToken, content: jsonContent, serve: issueICEServers},
+	{method: http.MethodPost, pattern: "/v1/ice-servers", admits: byKey | byToken, content: jsonContent, serve: issueICEServers, product: productCredential, dialect: dialectNative},
 	{method: http.MethodGet, pattern: "/v1/users", admits: byKey, serve: listUsers},
 	{method: http.MethodPost, pattern: "/v1/revocations", admits: byKey, content: jsonContent, serve: revoke},
 	{method: http.MethodPost, pattern: "/v1/introspection", admits: byKey, content: jsonContent, serve: introspect},
@@ -93,13 +93,18 @@ func revoke(r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	what := usernameRevoked
 	switch {
 	case (subject == "") == (username == ""):
 		return reply{}, invalid("subject", "Name either a subject or a username.")
 	case subject != "":
+		if what = subjectRevoked; isOwn(subject) {
+			what = userRevoked
+		}
 		_, err = r.service.Directory.Revoke(r.Context(), subject)
 	default:
 		err = r.service.Directory.RevokeUsername(r.Context(), username, time.Time{})
 	}
+	r.changed(what, err)
 	return reply{status: http.StatusNoContent}, err
 }

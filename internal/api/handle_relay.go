@@ -14,9 +14,9 @@ var (
 
 var relayRoutes = []route{
 	{method: http.MethodPost, pattern: "/networkTraversal/:issueRelayConfiguration", folded: true, admits: byKey | byToken,
-		versions: relayVersions, content: jsonContent, serve: issueRelayConfiguration},
+		versions: relayVersions, content: jsonContent, serve: issueRelayConfiguration, product: productCredential, dialect: dialectContract},
 	{method: http.MethodPost, pattern: "/turn/{id}/:issueCredentials", admits: byKey | byToken,
-		versions: turnVersions, serve: issueCredentials},
+		versions: turnVersions, serve: issueCredentials, product: productCredential, dialect: dialectContract},
 }
 
 // A relayServer is one of the iceServers of a relay configuration.

@@ -128,3 +128,14 @@ func (o object) integer(name string) (n int64, ok bool, err error) {
 	}
 	return n, true, nil
 }
+
+// boolean reads true or false, false where there is neither.
+func (o object) boolean(name string) (bool, error) {
+	switch string(o[name]) {
+	case "true":
+		return true, nil
+	case "", "false":
+		return false, nil
+	}
+	return false, invalid(name, name+" must be true or false.")
+}

@@ -32,6 +32,8 @@ type request struct {
 	key  bool
 	user *token.Verified
 
+	product string // what it asks for, as its route says at first; empty for none
+
 	signedHash string // x-ms-content-sha256, where a signature covers it
 	version    string // api-version
 	object     object // of a JSON body
@@ -40,7 +42,9 @@ type request struct {
 
 // run takes a request through its route: who asks, then what was sent, then what
 // is to be done.
-func (r *request) run() (reply, error) {
+func (r *request) run() (answer reply, err error) {
+	r.product = r.match.product
+	defer func() { r.decided(err) }()
 	if err := r.authenticate(); err != nil {
 		return reply{}, err
 	}

@@ -30,6 +30,7 @@ type route struct {
 	method  string
 	pattern string   // segments between slashes; {name} stands for any one
 	parts   []string // the segments; see divide
+	name    string   // for who counts; see divide
 	// folded patterns match without regard to case: versions of the contract
 	// spell them differently.
 	folded bool
@@ -39,6 +40,8 @@ type route struct {
 	versions     []string // that api-version may name; nil: it is not looked at
 	content      content
 	serve        func(*request) (reply, error)
+	product      string // what it is that is asked for, one of Products; empty for none
+	dialect      string // of product
 	// fault is the body of an error, for dialects with errors of their own. If nil,
 	// the contract's.
 	fault func(*failure) any
@@ -98,7 +101,7 @@ func (r *route) match(segments []string) (places map[string]string, ok bool) {
 
 // allRoutes are those of this service.
 func (s *Service) allRoutes() ([]route, error) {
-	routes := slices.Concat(identityRoutes, relayRoutes, exchangeRoutes, nativeRoutes, discoveryRoutes,
+	routes := slices.Concat(identityRoutes, relayRoutes, exchangeRoutes, nativeRoutes, keyRoutes, discoveryRoutes,
 		s.Dialects.routes(), pageRoutes)
 	document, err := s.openAPI()
 	if err != nil {
@@ -109,10 +112,11 @@ func (s *Service) allRoutes() ([]route, error) {
 	}})), nil
 }
 
-// divide divides patterns into their segments, once.
+// divide divides patterns into their segments and names the routes, once.
 func divide(routes []route) []route {
 	for i := range routes {
 		routes[i].parts = strings.Split(routes[i].pattern, "/")
+		routes[i].name = routes[i].method + " " + routes[i].pattern
 	}
 	return routes
 }

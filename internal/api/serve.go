@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"turnout/internal/tally"
 )
 
 const jsonType = "application/json; charset=utf-8"
@@ -27,6 +29,16 @@ type reply struct {
 // ServeHTTP answers a request. No failure is left to package net/http, whose
 // answers are plain text.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var told tally.Told
+	if s.Meter != nil {
+		told = s.Meter.Answered
+	}
+	tally.Serve(w, r, told, s.answer)
+}
+
+// answer answers a request, and gives its route for who counts.
+func (s *Service) answer(w http.ResponseWriter, r *http.Request) (asked string) {
+	asked = RouteOther
 	defer func() {
 		if v := recover(); v != nil {
 			s.Logger.Error("a request handler panicked", "method", r.Method, "path", r.URL.Path, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
@@ -36,19 +48,20 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.commonHeaders(w, r)
 	if s.hosts != nil && !slices.ContainsFunc(s.hosts, func(name string) bool { return strings.EqualFold(name, hostname(r.Host)) }) {
 		refuse(w, errHost, nil)
-		return
+		return asked
 	}
 	m, allowed := s.find(r.Method, r.URL)
 	switch {
 	case m.route != nil:
+		asked = m.name
 	case r.Method == http.MethodOptions && s.preflight(w, r):
-		return
+		return asked
 	case allowed != nil:
 		refuse(w, methodNotAllowed(allowed), nil)
-		return
+		return asked
 	default:
 		refuse(w, errNotFound, nil)
-		return
+		return asked
 	}
 	if m.admits&byToken != 0 {
 		s.allowOrigin(w, r)
@@ -64,13 +77,14 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.Logger.Error("a request could not be served", "method", r.Method, "route", m.pattern, "error", err)
 		}
 		refuse(w, f, m.fault)
-		return
+		return asked
 	}
 	if answer.handler != nil {
 		answer.handler.ServeHTTP(w, r)
-		return
+		return asked
 	}
 	answer.write(w)
+	return asked
 }
 
 // commonHeaders are in every answer: most hold a token or a credential, and none

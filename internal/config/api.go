@@ -32,6 +32,10 @@ type API struct {
 	// other. If absent, two are made on the first start and kept in the store. Reloadable.
 	AccessKeys []Secret `key:"access-keys" reload:"true" default:"[]" shape:"a list of keys in base64" secret:"true"`
 
+	// What new keys sign user access tokens with: EdDSA, or ES256 for other services whose JWT libraries are too old for that. Present
+	// keys stay: turnout keys rotate token-keys makes a new one at once. Needs a restart.
+	TokenAlgorithm string `key:"token-algorithm" default:"EdDSA" oneof:"EdDSA|ES256"`
+
 	// URLs of the relay that clients are told. If absent, they are made of listen. Reloadable.
 	Advertise []string `key:"advertise" reload:"true" default:"[]" shape:"a list of turn:, turns: and stun: URLs"`
 

@@ -57,7 +57,7 @@ func TestDefaults(t *testing.T) {
 		Drain:    Drain{Deadline: Duration(time.Hour)},
 		Limits:   Limits{Permissions: 1024, Channels: 1024, Connections: 64, Handshakes: 1000, Unauthenticated: Unauthenticated{100, 1000}, Backlog: Backlog{1 << 20, Duration(500 * time.Millisecond)}},
 		API: API{
-			Insecure: "false", Scopes: []string{"voip", "voip.join"},
+			Insecure: "false", TokenAlgorithm: "EdDSA", Scopes: []string{"voip", "voip.join"},
 			Credentials: Credentials{TTL: Duration(24 * time.Hour), MaxTTL: Duration(48 * time.Hour), Subject: "plain"},
 		},
 		Store: Store{Path: "/var/lib/turnout", NATS: NATS{Bucket: "turnout", Replicas: 1}},
@@ -184,6 +184,7 @@ api:
   url: https://turn.example.org
   resource: 6f0c3a52-5a1f-4a68-9d5e-3f2f6a0c9a11
   access-keys: []
+  token-algorithm: ES256
   advertise:
     - turn:turn.example.org:3478?transport=udp
     - stun:turn.example.org:3478

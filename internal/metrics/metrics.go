@@ -100,6 +100,12 @@ var (
 	certificate = describe("certificate_expiry_timestamp_seconds", "When a certificate in use expires, by its key in the configuration.", "key")
 )
 
+// waiting are bounds for what somebody waits for: from an answer out of memory to one after a disk's write, or an issuer's answer.
+var waiting = []float64{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
+
+// reaction are bounds for what is to happen within a second.
+var reaction = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60}
+
 // The metrics of the service, and of the process as a whole. A [Service] has them.
 var (
 	degraded = declare("degraded", "1 while something is wrong that does not stop the relay, by what it is; /readyz has it in words.", "reason")
@@ -111,6 +117,12 @@ var (
 
 	logLines = declare("log_lines_total", "Log lines written.", "level")
 	logLost  = declare("log_lines_lost_total", "Log lines that could not be written.")
+
+	httpRequests = declare("http_requests_total", "HTTP requests answered, by listener, route and class of status.", "listener", "route", "status")
+	httpSeconds  = declareSeconds("http_request_duration_seconds", "How long HTTP requests took, from their headers to the end of the answer.", waiting, "listener", "route")
+	credentials  = declare("credentials_total", "Requests for relay credentials, by the contract they were made by, and what came of them.", "dialect", "result")
+	tokens       = declare("tokens_total", "Requests for user access tokens, by what came of them.", "result")
+	userChanges  = declare("user_changes_total", "Users created and deleted, and revocations that were ordered here.", "change")
 
 	storeUp         = declare("store_up", "1 while the store can be reached and written, else 0.")
 	storeOperations = declare("store_operations_total", "Operations on the store, by what they did and to which kind of record.", "operation", "kind")
@@ -125,12 +137,9 @@ var (
 	issuerFetched = declare("issuer_keys_fetched_timestamp_seconds", "When the keys of a configured token issuer came; absent while they never did.", "issuer")
 
 	revocations = declare("revocations", "Revocations that are remembered, by what they are of.", "kind")
-	delay       = declareSeconds("revocation_delay_seconds", "From a revocation to when this process knew of it.", reaction)
+	delay       = declareSeconds("revocation_delay_seconds", "From a revocation to when this process knew of it, of a user and of its pseudonym.", reaction)
 	teardown    = declareSeconds("revocation_teardown_seconds", "From a revocation to the end of the last live allocation that it ended on this relay.", reaction)
 )
-
-// reaction are bounds for what is to happen within a second.
-var reaction = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60}
 
 var all []*prometheus.Desc
 
@@ -173,6 +182,10 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		send(d, prometheus.CounterValue, float64(v), labels...)
 	}
 	gauge(buildInfo, 1, c.build.Version, c.build.Revision, runtime.Version())
+	over := c.secured()
+	for key, expires := range over.Expiries { // of the service's too, which may be without a relay
+		send(certificate, prometheus.GaugeValue, float64(expires.Unix()), key)
+	}
 	s, ok := c.read()
 	if !ok {
 		return
@@ -217,14 +230,10 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		counter(requests, n, method, strconv.Itoa(code))
 	})
 	s.counted.EachDrop(func(reason string, n uint64) { counter(drops, n, reason) })
-	over := c.secured()
 	over.EachDrop(func(reason string, n uint64) { counter(drops, n, reason) })
 	over.EachCompleted(func(transport string, n uint64) { counter(handshakes, n, transport) })
 	gauge(halfOpen, over.HalfOpen)
 	counter(passedOn, over.PassedOn)
-	for key, expires := range over.Expiries {
-		send(certificate, prometheus.GaugeValue, float64(expires.Unix()), key)
-	}
 	s.counted.EachAuthentication(func(result string, n uint64) { counter(authentication, n, result) })
 }
 

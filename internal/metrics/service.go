@@ -54,6 +54,11 @@ type Service struct {
 	storeOperations *prometheus.CounterVec
 	storeErrors     *prometheus.CounterVec
 	delay, teardown *prometheus.HistogramVec
+	requests        *prometheus.CounterVec
+	requestSeconds  *prometheus.HistogramVec
+	credentials     *prometheus.CounterVec
+	tokens          *prometheus.CounterVec
+	userChanges     *prometheus.CounterVec
 }
 
 // NewService makes a Service. read is called at every scrape, from any goroutine.
@@ -62,6 +67,8 @@ func NewService(read func() Reading) *Service {
 		read:            read,
 		storeOperations: storeOperations.counter(), storeErrors: storeErrors.counter(),
 		delay: delay.histogram(), teardown: teardown.histogram(),
+		requests: httpRequests.counter(), requestSeconds: httpSeconds.histogram(),
+		credentials: credentials.counter(), tokens: tokens.counter(), userChanges: userChanges.counter(),
 	}
 	s.delay.WithLabelValues() // shown before the first revocation, too
 	s.teardown.WithLabelValues()
@@ -70,7 +77,9 @@ func NewService(read func() Reading) *Service {
 
 // counted are the parts that count by themselves.
 func (s *Service) counted() []prometheus.Collector {
-	return []prometheus.Collector{s.storeOperations, s.storeErrors, s.delay, s.teardown}
+	return []prometheus.Collector{
+		s.storeOperations, s.storeErrors, s.delay, s.teardown, s.requests, s.requestSeconds, s.credentials, s.tokens, s.userChanges,
+	}
 }
 
 // StoreOperation counts an operation on records of a kind. reason says why it failed; empty if it did not. All words must be

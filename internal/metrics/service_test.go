@@ -29,6 +29,15 @@ func exampleService() *Service {
 			},
 		}
 	})
+	s.Offers([]string{"native", "acs"}, []string{"issued", "token_expired"}, []string{"user_created"})
+	api := s.Listener("api", "GET /")
+	api.Answered("GET /", 404, 20*time.Millisecond)
+	api.Answered("GET /", 200, 30*time.Millisecond)
+	api.Answered("GET /", 201, 50*time.Millisecond)
+	api.Decided("credential", "acs", "issued")
+	api.Decided("token", "acs", "token_expired")
+	api.Decided("token", "acs", "token_expired")
+	api.Changed("user_created")
 	s.StoreOperation("read", "users", "")
 	s.StoreOperation("write", "users", "failed")
 	s.StoreOperation("write", "subjects", "failed")
@@ -73,8 +82,18 @@ turnout_config_last_reload_successful 0
 turnout_config_loaded_timestamp_seconds 1.5
 turnout_config_reloads_total{result="failed"} 14
 turnout_config_reloads_total{result="ok"} 13
+turnout_credentials_total{dialect="acs",result="issued"} 1
+turnout_credentials_total{dialect="acs",result="token_expired"} 0
+turnout_credentials_total{dialect="native",result="issued"} 0
+turnout_credentials_total{dialect="native",result="token_expired"} 0
 turnout_degraded{reason="log"} 0
 turnout_degraded{reason="store"} 1
+turnout_http_request_duration_seconds_sum{listener="api",route="GET /"} 0.1
+turnout_http_request_duration_seconds_count{listener="api",route="GET /"} 3
+turnout_http_requests_total{listener="api",route="GET /",status="2xx"} 2
+turnout_http_requests_total{listener="api",route="GET /",status="3xx"} 0
+turnout_http_requests_total{listener="api",route="GET /",status="4xx"} 1
+turnout_http_requests_total{listener="api",route="GET /",status="5xx"} 0
 turnout_issuer_key_fetches_total{issuer="https://a.example",result="ok"} 11
 turnout_issuer_key_fetches_total{issuer="https://b.example",result="status"} 12
 turnout_issuer_keys{issuer="https://a.example"} 9
@@ -97,6 +116,9 @@ turnout_store_operations_total{kind="users",operation="read"} 1
 turnout_store_operations_total{kind="users",operation="write"} 1
 turnout_store_reconnects_total 5
 turnout_store_up 1
+turnout_tokens_total{result="issued"} 0
+turnout_tokens_total{result="token_expired"} 2
+turnout_user_changes_total{change="user_created"} 1
 `
 	all := scrape(t, exampleService())
 	var b strings.Builder

@@ -111,9 +111,25 @@ func running(t *testing.T, addresses string) *server {
 	return &server{port: ports[0], secretPort: ports[1]}
 }
 
+// A process is a running "turnout serve".
+type process struct {
+	*os.Process
+	printed *log
+	ended   chan error // one value, when it has
+}
+
 // serve runs "turnout serve" with a state folder of its own until the test is
 // over, and returns what it prints once its admin listener says that it is ready.
 func serve(t *testing.T, admin string, args ...string) *log {
+	t.Helper()
+	p := launch(t, admin, args...)
+	t.Cleanup(func() { stop(t, p.Process, p.ended) })
+	return p.printed
+}
+
+// launch is serve for a test that ends the process itself, and only kills it if
+// that has not happened when the test is over.
+func launch(t *testing.T, admin string, args ...string) *process {
 	t.Helper()
 	name, err := binary()
 	if err != nil {
@@ -126,18 +142,27 @@ func serve(t *testing.T, admin string, args ...string) *log {
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- command.Wait() }()
+	p := &process{command.Process, printed, make(chan error, 1)}
+	over := make(chan struct{})
+	go func() {
+		p.ended <- command.Wait()
+		close(over)
+	}()
 	t.Cleanup(func() {
-		stop(t, command.Process, ended)
+		select {
+		case <-over:
+		default:
+			p.Kill()
+			<-over
+		}
 		if t.Failed() {
 			t.Logf("turnout printed:\n%s", printed)
 		}
 	})
-	if err := ready(t, "http://"+admin+"/readyz", ended); err != nil {
+	if err := ready(t, "http://"+admin+"/readyz", p.ended); err != nil {
 		t.Fatal(err)
 	}
-	return printed
+	return p
 }
 
 // ready waits until the server answers 200.

@@ -28,7 +28,7 @@ export class Details {
 		byID("details-end-user").hidden = !allocation.subject;
 		this.#show({ ...allocation, peers: [] });
 		byID("details").showModal();
-		byID("details-close").focus();
+		byID("details-title").focus(); // on a phone, the first of several screens
 		clearInterval(this.#timer);
 		this.#timer = setInterval(() => this.#look(), again);
 		this.#look();

@@ -12,6 +12,7 @@ const limit = 25; // rows of a page
 export class List {
 	#rows = new Map(); // by id
 	#filter = {};
+	#order = ""; // that of the relay, which has pages; in others there is one page, the first rows
 	#cursors = [""]; // of the pages up to this one
 	#next = "";
 	#turn = 0; // how often was asked: what is late is dropped
@@ -22,7 +23,7 @@ export class List {
 		byID("search").addEventListener("submit", (e) => { e.preventDefault(); this.#search(); });
 		// The cross in a search field clears it.
 		for (const id of ["subject", "client"]) byID(id).addEventListener("search", () => byID(id).value || this.#search());
-		byID("transport").addEventListener("change", () => this.#search());
+		for (const id of ["transport", "order"]) byID(id).addEventListener("change", () => this.#search());
 		byID("next").addEventListener("click", () => this.#turnTo([...this.#cursors, this.#next]));
 		byID("previous").addEventListener("click", () => this.#turnTo(this.#cursors.slice(0, -1)));
 	}
@@ -30,21 +31,27 @@ export class List {
 	#search() {
 		const value = (id) => byID(id).value.trim();
 		this.#filter = { search: value("subject"), client: value("client"), transport: value("transport") };
+		this.#order = value("order");
 		this.#said = undefined;
 		this.#turnTo([""]);
 	}
 
 	#turnTo(cursors) {
 		this.#cursors = cursors;
-		this.refresh();
+		this.#look();
 	}
 
-	// refresh asks for the page again. It is no error that it was asked for twice.
+	// refresh asks for the page again.
 	async refresh() {
+		if (this.#order && byID("list").matches(":hover, :focus-within")) return; // rows must not move under a hand
+		await this.#look();
+	}
+
+	async #look() {
 		const turn = ++this.#turn;
 		let answer;
 		try {
-			answer = await ask("GET", "v1/allocations", { ...this.#filter, limit, cursor: this.#cursors.at(-1) });
+			answer = await ask("GET", "v1/allocations", { ...this.#filter, sort: this.#order, limit, cursor: this.#cursors.at(-1) });
 		} catch (e) {
 			if (!(e instanceof Refusal)) throw e;
 			if (turn === this.#turn && e.status !== 401) note("list-result", "bad", `✗ ${e.message}`);
@@ -84,7 +91,7 @@ export class List {
 
 	#sum(shown, total) {
 		const live = total === 0 ? "There are none now." : `${countInWords(total)} live`;
-		const found = shown > 0 ? `${countInWords(shown)}${this.#next || this.#cursors.length > 1 ? " on this page" : " found"}` : "Nothing is found: no live allocation is like that";
+		const found = shown > 0 ? `${countInWords(shown)} ${this.#next || this.#cursors.length > 1 ? "on this page" : this.#order && shown === limit ? "shown" : "found"}` : "Nothing is found: no live allocation is like that";
 		const text = Object.values(this.#filter).some(Boolean) && total > 0 ? `${found}, of ${live}.` : live;
 		const { kind, sentence } = this.#said ?? { kind: "", sentence: "" };
 		const said = `${sentence}${sentence && " "}${text}`;
@@ -112,6 +119,6 @@ export class List {
 		if (!sentence) return;
 		this.#said = { kind: sentence.startsWith("✗") ? "bad" : "good", sentence };
 		note("list-result", this.#said.kind, sentence);
-		this.refresh();
+		this.#look();
 	}
 }

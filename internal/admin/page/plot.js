@@ -18,11 +18,13 @@ export class Plot {
 	#samples = [];
 	#names = [];
 	#end = 0; // ms, at the right edge
+	#span = span * 1000; // ms, from edge to edge
 	#at; // ms, what is pointed at
 	#legend = element("ul", { class: "legend" });
 	#when = element("span", { class: "when" });
 	#ticks = [1, 0.5, 0].map((share) => element("span", { class: "tick", "data-share": share }));
 	#curves = drawing("g");
+	#times = element("div", { class: "times", "aria-hidden": "true" });
 	#mark = drawing("line", { class: "mark", y1: 0, y2: height, visibility: "hidden" });
 	#chart;
 
@@ -36,15 +38,18 @@ export class Plot {
 			element("div", { class: "title" }, element("h3", {}, kind.title), this.#when),
 			element("p", { class: "hint" }, kind.hint), this.#legend,
 			element("div", { class: "frame" }, element("div", { class: "ticks", "aria-hidden": "true" }, ...this.#ticks), this.#chart),
-			element("div", { class: "times", "aria-hidden": "true" }, ...["−10 min", "−5 min", "now"].map((t) => element("span", {}, t))));
+			this.#times);
 		this.#listen();
 		this.#tell();
 	}
 
-	// show draws the samples. At is the time that is pointed at, in this or another plot.
-	show(samples, end, at) {
+	// show draws the samples over that many seconds up to end. At is the time that is
+	// pointed at, in this or another plot.
+	show(samples, end, seconds, at) {
 		this.#samples = samples;
 		this.#end = end;
+		this.#span = seconds * 1000;
+		this.#times.replaceChildren(...[seconds, seconds / 2].map((s) => element("span", {}, `−${durationInWords(s)}`)), element("span", {}, "now"));
 		this.#at = at;
 		this.#names = this.#kind.curves(samples);
 		const values = samples.flatMap((s) => this.#names.map((name) => this.#value(s, name) ?? 0));
@@ -56,7 +61,7 @@ export class Plot {
 
 	#value(sample, name) { return sample.plots[this.#kind.id]?.[name]; }
 
-	#x(time) { return width * (1 - (this.#end - time) / (span * 1000)); }
+	#x(time) { return width * (1 - (this.#end - time) / this.#span); }
 
 	// path is a curve, broken where nothing was measured. A point alone is a short stroke,
 	// or it could not be seen.
@@ -109,7 +114,7 @@ export class Plot {
 	#listen() {
 		this.#chart.addEventListener("pointermove", (e) => {
 			const { left, width: wide } = this.#chart.getBoundingClientRect();
-			this.#point(this.#end - span * 1000 * (1 - (e.clientX - left) / wide));
+			this.#point(this.#end - this.#span * (1 - (e.clientX - left) / wide));
 		});
 		for (const end of ["pointerleave", "pointercancel", "blur"]) this.#chart.addEventListener(end, () => this.#point(undefined));
 		this.#chart.addEventListener("keydown", (e) => {

@@ -1,9 +1,13 @@
 // The plots, which are read together: what is pointed at in one is read in all.
 import { byID } from "./element.js";
+import { span } from "./history.js";
 import { Plot } from "./plot.js";
 import { bitsInWords, countInWords, dropInWords, failureInWords, packetsInWords, secondsInWords, transportInWords } from "./words.js";
 
 const most = 5; // curves of one plot, or nobody can tell them apart
+
+// spans are how much time a plot may show, in seconds: the least that holds all there is.
+const spans = [60, 120, 300, span];
 
 const same = (text) => text;
 
@@ -23,7 +27,7 @@ const kinds = [
 	},
 	{
 		id: "latency", title: "Time in the relay", hint: "from receiving a packet to sending it on, of a sample", least: 1e-4, format: secondsInWords,
-		curves: () => ["median", "99 of 100 below"], words: same, quiet: "", optional: true,
+		curves: () => ["median", "99 of 100 below"], words: same, quiet: "",
 	},
 	{
 		id: "drops", title: "Drops", hint: "not relayed or answered, by reason, in each second", least: 1, format: packetsInWords,
@@ -58,19 +62,18 @@ export class Plots {
 
 	constructor(history) {
 		this.#history = history;
-		this.#plots = kinds.map((kind) => ({ kind, plot: new Plot(kind, (at) => this.#point(at)) }));
-		byID("plots").replaceChildren(...this.#plots.map(({ plot }) => plot.element));
+		this.#plots = kinds.map((kind) => new Plot(kind, (at) => this.#point(at)));
+		byID("plots").replaceChildren(...this.#plots.map((plot) => plot.element));
 		this.show();
 	}
 
-	// show draws what there is now. A plot of what this relay does not measure is hidden.
+	// show draws what there is now.
 	show() {
 		const { samples } = this.#history;
 		const end = samples.at(-1)?.time ?? Date.now();
-		for (const { kind, plot } of this.#plots) {
-			plot.element.hidden = Boolean(kind.optional) && !samples.some((s) => Object.values(s.plots[kind.id]).some((v) => v !== undefined));
-			plot.show(samples, end, this.#at);
-		}
+		const held = samples.length > 0 ? (end - samples[0].time) / 1000 : 0;
+		const seconds = spans.find((s) => s >= held) ?? span;
+		for (const plot of this.#plots) plot.show(samples, end, seconds, this.#at);
 	}
 
 	#point(at) {

@@ -2,7 +2,7 @@
 import { element } from "./element.js";
 import { bitsInWords, bytesInWords, durationInWords, transportInWords } from "./words.js";
 
-const columns = ["User", "Client", "Relayed address", "Client sent", "Client received", "Since", "Do"];
+const columns = ["User", "Client", "Relayed address", "Client sent", "Client received", "Since", "Actions"];
 
 // A Row stays the same element while its figures change: the focus and what somebody
 // has marked stay where they are.

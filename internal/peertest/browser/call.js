@@ -1,11 +1,12 @@
-// call connects two RTCPeerConnections of this page to each other through the
-// relay alone, and returns what went through: how many of the messages of a data
-// channel came back as they were sent, how much video was decoded at the far end,
-// and which candidates carried it.
-async function call({ iceServers, messages, frames }) {
+// connect connects two RTCPeerConnections of this page to each other through the relay
+// alone: a data channel, whose far end sends back what it gets, and the camera's video
+// one way. It gives both, the channel, errors of gathering, and close. It throws an
+// Error that has the errors too.
+async function connect({ iceServers }) {
 	const a = new RTCPeerConnection({ iceServers, iceTransportPolicy: "relay" });
 	const b = new RTCPeerConnection({ iceServers, iceTransportPolicy: "relay" });
 	const errors = [];
+	const close = () => { a.close(); b.close(); };
 	for (const [from, to] of [[a, b], [b, a]]) {
 		from.onicecandidate = ({ candidate }) => candidate && to.addIceCandidate(candidate);
 		from.onicecandidateerror = (e) => errors.push(`${e.url} ${e.errorCode} ${e.errorText}`);
@@ -29,16 +30,29 @@ async function call({ iceServers, messages, frames }) {
 		await b.setLocalDescription();
 		await a.setRemoteDescription(b.localDescription);
 		await within(30000, "the data channel opens", (done) => { channel.onopen = done; });
+		return { a, b, channel, errors, close };
+	} catch (e) {
+		const states = [a, b].map((p) => `${p.iceGatheringState}/${p.iceConnectionState}/${p.connectionState}`);
+		close();
+		throw Object.assign(new Error(`${e} (gathering/ice/connection: ${states.join(", ")})`), { errors });
+	}
+}
 
+// call makes one, and returns what went through: how many of the messages came back as
+// they were sent, how much video was decoded at the far end, and which candidates
+// carried it.
+async function call({ iceServers, messages, frames }) {
+	let ends;
+	try {
+		ends = await connect({ iceServers });
+		const { a, b, channel, errors } = ends;
 		const echoed = await echo(channel, messages);
 		const decoded = await decode(b, frames);
 		return { echoed, ...decoded, pairs: [await selected(a), await selected(b)], errors };
 	} catch (e) {
-		const states = [a, b].map((p) => `${p.iceGatheringState}/${p.iceConnectionState}/${p.connectionState}`);
-		return { failure: `${e} (gathering/ice/connection: ${states.join(", ")})`, errors };
+		return { failure: String(e), errors: e.errors ?? ends?.errors };
 	} finally {
-		a.close();
-		b.close();
+		ends?.close();
 	}
 }
 

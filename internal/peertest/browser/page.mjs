@@ -3,58 +3,24 @@
 //
 //	node page.mjs CHROMIUM PAGE SCREENSHOTS SCENARIO < TOKEN
 //
-// PAGE is its address without a token. SCREENSHOTS is a folder, or "" for none. The
-// browser's profile is a temporary folder, which is removed.
-import { chromium } from "playwright-core";
+// PAGE is its address without a token. SCREENSHOTS is a folder, or "" for none.
 import { text as read } from "node:stream/consumers";
+import { focused, ground, overflow, phone, tabTo, unnamed, visit } from "./visit.mjs";
 
 const [executablePath, page, screenshots, scenario] = process.argv.slice(2);
 const token = (await read(process.stdin)).trim();
-const patience = 40_000; // ms
 
 const scenarios = {
-	light: () => visit({}, (tab) => everything(tab, "udp", "tcp")),
-	dark: () => visit({ colorScheme: "dark" }, (tab) => everything(tab, "tcp")),
-	phone: () => visit({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }, (tab) => everything(tab, "udp")),
-	"wrong token": () => visit({}, wrongToken),
-	"refused credential": () => visit({}, refusedCredential),
-	quota: () => visit({}, quota),
-	keyboard: () => visit({}, keyboardOnly),
-	"camera allowed": () => visit({ permissions: ["camera"] }, cameraCall),
-	"camera refused": () => visit({ permissions: [] }, cameraCall),
+	light: () => visit(executablePath, {}, (tab) => everything(tab, "udp", "tcp")),
+	dark: () => visit(executablePath, { colorScheme: "dark" }, (tab) => everything(tab, "tcp")),
+	phone: () => visit(executablePath, phone, (tab) => everything(tab, "udp")),
+	"wrong token": () => visit(executablePath, {}, wrongToken),
+	"refused credential": () => visit(executablePath, {}, refusedCredential),
+	quota: () => visit(executablePath, {}, quota),
+	keyboard: () => visit(executablePath, {}, keyboardOnly),
+	"camera allowed": () => visit(executablePath, { permissions: ["camera"] }, cameraCall),
+	"camera refused": () => visit(executablePath, { permissions: [] }, cameraCall),
 };
-
-// visit runs one scenario in a browser of its own and adds what every page must not do.
-async function visit(options, run) {
-	const browser = await chromium.launch({
-		executablePath,
-		headless: true,
-		args: [
-			"--no-sandbox", // the tests may run as root
-			"--disable-gpu",
-			"--disable-quic",
-			"--no-first-run",
-			"--disable-background-networking",
-			"--disable-component-update",
-			"--disable-sync",
-			"--allow-loopback-in-peer-connection", // else no candidate is gathered on a machine without a network
-			"--use-fake-device-for-media-stream",
-		],
-	});
-	try {
-		const context = await browser.newContext({ viewport: { width: 900, height: 1000 }, reducedMotion: "reduce", ...options });
-		const tab = await context.newPage();
-		tab.setDefaultTimeout(patience);
-		const complaints = [], requests = [];
-		tab.on("pageerror", (e) => complaints.push(String(e)));
-		tab.on("console", (m) => ["error", "warning"].includes(m.type()) && complaints.push(m.text()));
-		tab.on("request", (r) => requests.push(r.url()));
-		const shown = await run(tab);
-		return { ...shown, complaints, requests };
-	} finally {
-		await browser.close();
-	}
-}
 
 async function shoot(tab, name) {
 	if (screenshots) await tab.screenshot({ path: `${screenshots}/${scenario.replace(" ", "-")}-${name}.png`, fullPage: true });
@@ -68,10 +34,6 @@ async function settled(tab, id) {
 }
 
 const open = (tab) => tab.goto(`${page}#token=${token}`);
-
-// overflow is by how many pixels the page is wider than the window it was given: a
-// phone would make its own measure larger to fit the page.
-const overflow = async (tab) => await tab.evaluate(() => document.documentElement.scrollWidth) - tab.viewportSize().width;
 
 const ways = (tab) => tab.locator(".way").evaluateAll((rows) => rows.map((row) => ({
 	url: row.dataset.url,
@@ -98,10 +60,8 @@ async function everything(tab, ...transports) {
 		await tab.getByRole("button", { name: "End the call" }).click();
 		await tab.locator("#live").waitFor({ state: "hidden" });
 	}
-	// What has no name can be neither heard nor asked for by a screen reader.
-	shown.unnamed = await tab.evaluate(() => [...document.querySelectorAll("input, select, button, video, svg, ol, section, summary")]
-		.filter((e) => !(e.ariaLabel || e.getAttribute("aria-labelledby") || e.labels?.length || e.innerText)).map((e) => e.outerHTML));
-	shown.ground = await tab.evaluate(() => getComputedStyle(document.body).backgroundColor);
+	shown.unnamed = await unnamed(tab);
+	shown.ground = await ground(tab);
 	return shown;
 }
 
@@ -194,37 +154,31 @@ async function quota(tab) {
 // keyboardOnly does all with keys, and finds its way by what has the focus.
 async function keyboardOnly(tab) {
 	await tab.goto(page);
-	const name = () => tab.evaluate(() => document.activeElement.id || document.activeElement.value || document.activeElement.innerText);
 	const steps = [];
-	const tabTo = async (wanted, key = "Tab") => {
-		for (let presses = 0; await name() !== wanted; presses++) {
-			if (presses === 30) throw new Error(`the Tab key does not lead to ${wanted}`);
-			await tab.keyboard.press(key);
-			const outline = await tab.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
-			if (outline === "none" && await name()) throw new Error(`${await name()} does not show that it has the focus`);
-		}
+	const to = async (wanted, key) => {
+		await tabTo(tab, wanted, key);
 		steps.push(wanted);
 	};
-	await tabTo("token");
+	await to("token");
 	await tab.keyboard.insertText(token);
 	await tab.keyboard.press("Enter");
 	const result = await settled(tab, "ways-result");
-	await tabTo("drawn");
-	await tabTo("way");
+	await to("drawn");
+	await to("way");
 	await tab.keyboard.press("ArrowDown");
-	await tabTo("start");
+	await to("start");
 	await tab.keyboard.press("Enter");
 	const call = await settled(tab, "call-result");
-	steps.push(`then ${await name()}`);
-	await tabTo("text");
+	steps.push(`then ${await focused(tab)}`);
+	await to("text");
 	await tab.keyboard.type("by keys");
 	await tab.keyboard.press("Enter");
 	const echo = await tab.locator(".chat .theirs").innerText();
-	await tabTo("stop", "Shift+Tab");
+	await to("stop", "Shift+Tab");
 	await shoot(tab, "focus");
 	await tab.keyboard.press("Space");
 	await tab.locator("#live").waitFor({ state: "hidden" });
-	steps.push(`then ${await name()}`);
+	steps.push(`then ${await focused(tab)}`);
 	return { result, steps, calls: [{ result: call, echo }] };
 }
 

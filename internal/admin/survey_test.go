@@ -1,0 +1,110 @@
+package admin
+
+import (
+	"context"
+	"iter"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"turnout/relay"
+)
+
+// TestSorted asks for orders while allocations relay.
+func TestSorted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOperated(t)
+		asked := &countedRelay{Relay: o.relay}
+		o = newOperated(t, func(c *Config) { c.API.Relay = func() Relay { return asked } })
+		asked.Relay = o.relay
+		relayed := func(i int, packets, bytes uint64) {
+			o.relay.mu.Lock()
+			defer o.relay.mu.Unlock()
+			o.relay.rows[i].ToClient.Packets += packets
+			o.relay.rows[i].ToClient.Bytes += bytes
+		}
+		order := func(query string) (clients, rate string) {
+			t.Helper()
+			v := o.object("GET", "/v1/allocations?"+query)
+			rows, _ := v["allocations"].([]any)
+			for _, row := range rows {
+				clients += " " + strings.TrimSuffix(strings.TrimPrefix(at(row, "client"), "198.51.100."), ":4000")
+			}
+			return clients, at(v, "interval") + " " + at(rows[0], "rate")
+		}
+		relayed(3, 1, 1000)
+		if clients, rate := order("sort=rate"); clients != " 3 0 1 2 4" || rate != "<nil> <nil>" {
+			t.Errorf("at first: %s, %s", clients, rate)
+		}
+		relayed(1, 4, 400)
+		if clients, rate := order("sort=rate"); clients != " 3 0 1 2 4" || rate != "<nil> <nil>" || asked.n.Load() != 1 {
+			t.Errorf("at once: %s, %s, asked %d times", clients, rate, asked.n.Load())
+		}
+		time.Sleep(2 * time.Second)
+		if clients, rate := order("sort=rate&limit=2"); clients != " 1 0" || rate != "2 map[fromClient:map[bytes:0 packets:0] toClient:map[bytes:200 packets:2]]" {
+			t.Errorf("after 2 s: %s, %s", clients, rate)
+		}
+		o.relay.EndAllOf("alice")
+		time.Sleep(time.Second)
+		if clients, _ := order("sort=bytes"); clients != " 3 1" || asked.n.Load() != 3 {
+			t.Errorf("by bytes: %s, asked %d times", clients, asked.n.Load())
+		}
+		if clients, _ := order("sort=created&client=198.51.100.1"); clients != " 1" {
+			t.Errorf("filtered: %s", clients)
+		}
+		time.Sleep(forgetAfter + time.Second)
+		if _, rate := order("sort=subject"); rate != "<nil> <nil>" {
+			t.Errorf("a survey that is over: %s", rate)
+		}
+		for _, query := range []string{"sort=size", "sort=rate&cursor=0000000200000001"} {
+			if w := o.ask("GET", "/v1/allocations?"+query); w.Code != 400 {
+				t.Errorf("%s: %d %s", query, w.Code, w.Body)
+			}
+		}
+		time.Sleep(forgetAfter) // and nothing is left running
+	})
+}
+
+// A countedRelay counts how often it was asked for its allocations.
+type countedRelay struct {
+	Relay
+	n atomic.Int64
+}
+
+func (c *countedRelay) Allocations(ctx context.Context, f relay.Filter) iter.Seq[relay.AllocationInfo] {
+	c.n.Add(1)
+	return c.Relay.Allocations(ctx, f)
+}
+
+// A hangingRelay never answers.
+type hangingRelay struct{ *fakeRelay }
+
+func (hangingRelay) Allocations(ctx context.Context, _ relay.Filter) iter.Seq[relay.AllocationInfo] {
+	return func(func(relay.AllocationInfo) bool) { <-ctx.Done() }
+}
+
+// TestHangingWorker gives up on workers that do not answer, and says so: a list that lacks some must not look whole.
+func TestHangingWorker(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOperated(t, func(c *Config) { c.API.Relay = func() Relay { return hangingRelay{newFakeRelay(1)} } })
+		answers := make(chan *httptest.ResponseRecorder)
+		targets := []string{"/v1/allocations", "/v1/allocations?sort=rate", "/v1/allocations?sort=bytes"}
+		began := time.Now()
+		for _, target := range targets {
+			go func() { answers <- o.ask("GET", target) }()
+		}
+		for range targets {
+			if w := <-answers; w.Code != 503 || !strings.Contains(w.Body.String(), `"Timeout"`) {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+		}
+		if took := time.Since(began); took != patience {
+			t.Errorf("it took %v", took)
+		}
+	})
+}

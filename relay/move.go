@@ -10,7 +10,7 @@ func (w *worker) move(a *allocation.Allocation, from *origin) error {
 	if err := w.table.BeginMove(a, from.tuple); err != nil {
 		return err
 	}
-	l := &w.links[a.ID().Index()]
+	l := w.links[a.ID().Index()]
 	l.forgetNext()
 	next := *from
 	l.next = &next
@@ -26,7 +26,7 @@ func (w *worker) move(a *allocation.Allocation, from *origin) error {
 
 // settle implements opener: the new address is the only one from now on.
 func (w *worker) settle(a *allocation.Allocation) {
-	l := &w.links[a.ID().Index()]
+	l := w.links[a.ID().Index()]
 	w.forgetOld(l)
 	from, to := a.FiveTuple().Transport, a.Next().Transport
 	w.table.EndMove(a)
@@ -76,7 +76,7 @@ func (w *worker) disconnected(s *stream) {
 	if a == nil {
 		return
 	}
-	l := &w.links[a.ID().Index()]
+	l := w.links[a.ID().Index()]
 	switch {
 	case l.next != nil && l.next.stream == s:
 		l.forgetNext()

@@ -25,7 +25,7 @@ type Request struct {
 // Create makes an allocation. It reserves quota and ports in one step: on error nothing is left behind.
 //
 // Errors: ErrInUse (also for an allocation that has expired but that Expire has not told of), ErrFamily, ErrQuota,
-// ErrReservation, ErrCapacity (also for a TCP allocation where Ports has no TCP ports). It panics if the key is longer
+// ErrReservation, ErrTotal, ErrCapacity (also for a TCP allocation where Ports has no TCP ports). It panics if the key is longer
 // than 32 bytes.
 func (t *Table) Create(ft FiveTuple, r Request, now Time) (*Allocation, error) {
 	if len(r.Key) > maxKey {

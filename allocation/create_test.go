@@ -28,7 +28,7 @@ func TestCreateLeavesNothingBehindOnError(t *testing.T) {
 			mustCreate(t, table, 1, single(), start)
 			table.ledger.SetTotal(1)
 			return single()
-		}, ErrCapacity},
+		}, ErrTotal},
 		{"no port", func(t *testing.T, table *Table) Request {
 			for n := range 4 {
 				mustCreate(t, table, n+1, single(), start)

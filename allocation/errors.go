@@ -1,6 +1,9 @@
 package allocation
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Errors of Create, Rebind, Permit and BindChannel, each with the STUN error code that answers it (RFC 8656 §19). They
 // are returned as they are: compare with == or errors.Is.
@@ -15,6 +18,9 @@ var (
 	ErrChannelInUse  = errors.New("channel or peer bound differently")                 // 400
 	ErrTooMany       = errors.New("permissions or channels of the allocation used up") // 508
 )
+
+// ErrTotal is an ErrCapacity: as many allocations live as NewLedger and SetTotal admit.
+var ErrTotal = fmt.Errorf("%w: all allocations are in use", ErrCapacity) // 508
 
 // Codes of FamilyError when Create could not get one family of two (RFC 8656 §7.2).
 const (

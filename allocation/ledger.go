@@ -58,7 +58,7 @@ func (l *Ledger) charge(r *Request) (user, subject uint32, err error) {
 		return 0, 0, ErrQuota // RFC 8656 §5, §7.2
 	}
 	if l.limit > 0 && l.total >= l.limit {
-		return 0, 0, ErrCapacity
+		return 0, 0, ErrTotal
 	}
 	l.total++
 	user = l.internLocked(r.User)

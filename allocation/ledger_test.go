@@ -39,16 +39,16 @@ func TestTotal(t *testing.T) {
 	table.ledger.SetTotal(2)
 	a := mustCreate(t, table, 1, dual(), start)
 	mustCreate(t, table, 2, single(), start)
-	if _, err := table.Create(tuple(3), single(), start); err != ErrCapacity {
+	if _, err := table.Create(tuple(3), single(), start); err != ErrTotal {
 		t.Errorf("third of two: %v", err)
 	}
 	table.Drop(a, true, 0) // half an allocation is one
-	if _, err := table.Create(tuple(3), single(), start); err != ErrCapacity {
+	if _, err := table.Create(tuple(3), single(), start); err != ErrTotal {
 		t.Errorf("third of two: %v", err)
 	}
 	table.ledger.SetTotal(1)
 	table.Delete(a)
-	if _, err := table.Create(tuple(3), single(), start); err != ErrCapacity {
+	if _, err := table.Create(tuple(3), single(), start); err != ErrTotal {
 		t.Errorf("second of one: %v", err)
 	}
 	table.ledger.SetTotal(0)

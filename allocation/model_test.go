@@ -133,7 +133,7 @@ func (m *model) create(ft FiveTuple, r *Request, total int, now Time) (missing [
 	case r.MaxPerUser > 0 && r.User != "" && held >= r.MaxPerUser:
 		return missing, ErrQuota
 	case total > 0 && len(m.allocations) >= total:
-		return missing, ErrCapacity
+		return missing, ErrTotal
 	case r.UseReservation && (!ok || reserved.owner != r.Owner || now >= reserved.until):
 		return missing, ErrReservation
 	case r.UseReservation:

@@ -36,13 +36,16 @@ func rules(t *testing.T, name string) ruleFile {
 	return f
 }
 
-// name matches the metrics in a query: those of turnout, the process and the Go
-// runtime, and recorded ones, which have a colon.
+// metricName matches the metrics in a query: those of turnout, the process and the Go
+// runtime, and recorded ones, which have a colon. selector is one with its labels.
 var (
-	metricName   = regexp.MustCompile(`\b(?:(?:turnout|process|go)_[a-z0-9_]+|turnout:[a-z0-9_:]+)`)
-	reasonNeedle = regexp.MustCompile(`reason=~?"([^"]+)"`)
-	resultNeedle = regexp.MustCompile(`result=~?"([^"]+)"`)
+	metricName  = regexp.MustCompile(`\b(?:(?:turnout|process|go)_[a-z0-9_]+|turnout:[a-z0-9_:]+)`)
+	selector    = regexp.MustCompile(`\bturnout[_:]([a-z0-9_:]+)\{([^}]*)\}`)
+	labelNeedle = regexp.MustCompile(`([a-z_]+)(?:!=|=~|!~|=)"([^"]*)"`)
 )
+
+// histogramSuffix ends the names of a histogram's series.
+var histogramSuffix = regexp.MustCompile(`_(?:bucket|sum|count)$`)
 
 // declared are the metrics that a relay has, by name.
 func declared(t *testing.T) map[string]bool {
@@ -71,31 +74,32 @@ func checkQuery(t *testing.T, where, query string, known map[string]bool) {
 		t.Errorf("%s: no metric in %q", where, query)
 	}
 	for _, name := range found {
-		if !known[name] {
+		if !known[name] && !known[histogramSuffix.ReplaceAllString(name, "")] {
 			t.Errorf("%s: there is no metric %s", where, name)
 		}
 	}
-	var reasons []string
-	for _, d := range relay.Drops() {
-		reasons = append(reasons, d.String())
+	for _, wrong := range wrongWords(query) {
+		t.Errorf("%s: there is no %s", where, wrong)
 	}
-	for _, d := range secure.Drops() {
-		reasons = append(reasons, d.String())
-	}
-	var results []string
-	relay.Stats{}.EachAuthentication(func(result string, _ uint64) { results = append(results, result) })
-	for _, c := range []struct {
-		needle *regexp.Regexp
-		words  []string
-	}{{reasonNeedle, reasons}, {resultNeedle, results}} {
-		for _, m := range c.needle.FindAllStringSubmatch(query, -1) {
-			for word := range strings.SplitSeq(m[1], "|") {
-				if !slices.Contains(c.words, word) {
-					t.Errorf("%s: %s: there is no %q", where, m[0], word)
+}
+
+// wrongWords are the words of a query's matchers that their labels do not have, of labels with a closed set; patterns of words are left out.
+func wrongWords(query string) (wrong []string) {
+	for _, m := range selector.FindAllStringSubmatch(query, -1) {
+		name := histogramSuffix.ReplaceAllString(m[1], "")
+		if recorded, _, ok := strings.Cut(name, ":"); ok {
+			name = recorded + "_total" // a rate of this metric, or of one that has no words of its own
+		}
+		for _, pair := range labelNeedle.FindAllStringSubmatch(m[2], -1) {
+			words, closed := metrics.Words(name, pair[1])
+			for word := range strings.SplitSeq(pair[2], "|") {
+				if closed && !strings.ContainsAny(word, ".*+[(") && !slices.Contains(words, word) {
+					wrong = append(wrong, name+" with "+pair[1]+" "+word)
 				}
 			}
 		}
 	}
+	return wrong
 }
 
 // TestRuleMetrics holds the rules against the metrics that turnout declares.
@@ -136,6 +140,18 @@ func TestCheckQuery(t *testing.T) {
 		}
 		if !metricName.MatchString(query) {
 			t.Errorf("no metric is seen in %s", query)
+		}
+	}
+	for query, want := range map[string]int{
+		`turnout_drops_total{job="turnout",reason="send_buffer"}`:                              0,
+		`turnout_drops_total{reason="sent_buffer"}`:                                            1,
+		`turnout:drops:rate5m{reason=~"send_buffer|sent_buffer"}`:                              1,
+		`turnout_authentications_total{result!~"ok|fine"} / turnout_degraded{reason="stores"}`: 2,
+		`rate(turnout_http_request_duration_seconds_bucket{listener="apis"}[5m])`:              1,
+		`turnout_degraded{reason!~"certificate_.*"}`:                                           0,
+	} {
+		if wrong := wrongWords(query); len(wrong) != want {
+			t.Errorf("%s: found %q, want %d", query, wrong, want)
 		}
 	}
 }

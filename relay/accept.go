@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,37 +15,48 @@ import (
 // files": one error must not end a listener.
 const acceptPause = 100 * time.Millisecond
 
-// A streamListener accepts the connections of clients, of one transport.
-type streamListener struct {
-	net.Listener
-	transport allocation.Transport
+// acceptAll has new listeners accept connections; ErrClosed where the server ends.
+func (s *Server) acceptAll(opened []*listener) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conns == nil {
+		return ErrClosed
+	}
+	for _, l := range opened {
+		if l.stream != nil {
+			s.streams = append(s.streams, l)
+			s.tasks.Go(func() { s.runAccept(l) })
+		}
+	}
+	return nil
 }
 
-func (s *Server) listenStream(c Config, l Listener) (addr netip.AddrPort, err error) {
-	var opened net.Listener
-	if c.ListenStream != nil {
-		opened, err = c.ListenStream(c.Network, l)
-	} else {
-		opened, err = c.Network.ListenTCP(l.Addr)
+// closeStream closes a listener that was taken out, in a goroutine: work on connections
+// that are not ready yet is ended first.
+func (s *Server) closeStream(l *listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conns == nil {
+		return // closeStreams closes it
 	}
-	if err != nil {
-		return l.Addr, err
-	}
-	s.streams = append(s.streams, streamListener{opened, l.Transport})
-	return addrPort(opened.Addr()), nil
+	s.streams = slices.DeleteFunc(s.streams, func(other *listener) bool { return other == l })
+	s.tasks.Go(func() {
+		l.stream.Close()
+		close(l.gone)
+	})
 }
 
 // runAccept takes clients' connections until the listener is closed.
-func (s *Server) runAccept(l streamListener) {
+func (s *Server) runAccept(l *listener) {
 	for {
-		conn, err := l.Accept()
+		conn, err := l.stream.Accept()
 		switch {
 		case err == nil:
-			s.serveStream(conn, l.transport)
+			s.serveStream(conn, l)
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
-			s.log.Warn("accepting a connection failed", "address", l.Addr().String(), "error", err)
+			s.log.Warn("accepting a connection failed", "address", l.at.Addr.String(), "error", err)
 			select {
 			case <-time.After(acceptPause):
 			case <-s.shutdown:
@@ -56,11 +68,12 @@ func (s *Server) runAccept(l streamListener) {
 
 // serveStream gives a connection to a worker, one after the other, and starts
 // its two goroutines.
-func (s *Server) serveStream(conn net.Conn, transport allocation.Transport) {
+func (s *Server) serveStream(conn net.Conn, l *listener) {
 	w := s.workers[s.next.Add(1)%uint64(len(s.workers))]
 	st := newStream(conn, allocation.FiveTuple{
-		Client: addrPort(conn.RemoteAddr()), Server: addrPort(conn.LocalAddr()), Transport: transport,
+		Client: addrPort(conn.RemoteAddr()), Server: addrPort(conn.LocalAddr()), Transport: l.at.Transport,
 	}, w)
+	st.listener = l
 	s.mu.Lock()
 	if s.conns == nil { // closing
 		s.mu.Unlock()
@@ -84,7 +97,7 @@ func (s *Server) serveStream(conn net.Conn, transport allocation.Transport) {
 // carry the goodbye of DTLS. TLS may wait for room to say its own.
 func (s *Server) closeStreams() {
 	s.mu.Lock()
-	conns := s.conns
+	conns, streams := s.conns, s.streams
 	s.conns = nil
 	s.mu.Unlock()
 	var closing sync.WaitGroup
@@ -92,8 +105,8 @@ func (s *Server) closeStreams() {
 		closing.Go(func() { st.conn.Close() })
 	}
 	closing.Wait()
-	for _, l := range s.streams {
-		l.Close()
+	for _, l := range streams {
+		l.stream.Close()
 	}
 }
 

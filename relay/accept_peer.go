@@ -92,7 +92,11 @@ func (w *worker) attempt(a *allocation.Allocation, conn net.Conn) Drop {
 		return DropPeerSource
 	}
 	l := w.links[a.ID().Index()]
-	if w.connected(a, peer) || len(l.connections) >= w.maxConnections || l.attempts() >= maxAttempts {
+	if w.connected(a, peer) {
+		return DropPeerConnection
+	}
+	if len(l.connections) >= w.maxConnections || l.attempts() >= maxAttempts {
+		w.note(LimitConnections, l.whoHas())
 		return DropPeerConnection
 	}
 	c := w.newConnection(a, peer)

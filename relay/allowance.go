@@ -20,8 +20,9 @@ import (
 type allowance struct {
 	name string // immutable
 
-	paid atomic.Int64 // allocation.Time up to which everything is paid for
-	rate atomic.Int64 // a rate; 0 for no limit
+	paid     atomic.Int64 // allocation.Time up to which everything is paid for
+	rate     atomic.Int64 // a rate; 0 for no limit
+	newPeers bucket       // of peers, see newpeer.go
 
 	leases []*lease // by worker; each one's own is set before its first packet
 
@@ -91,7 +92,7 @@ func (a *allowance) charge(cost allocation.Duration, now allocation.Time) (debt 
 
 // full says whether nothing of what is kept here matters any more.
 func (a *allowance) full(now allocation.Time) bool {
-	return a.paid.Load() <= int64(now)
+	return a.paid.Load() <= int64(now) && a.newPeers.paid.Load() <= int64(now)
 }
 
 // pace is called when a connection of a TCP allocation has moved n bytes, which cannot be dropped: it waits until they
@@ -105,15 +106,26 @@ func (c *connection) pace(n int) {
 	if r == 0 {
 		return
 	}
-	debt := a.charge(r.of(n), allocation.Time(time.Since(c.worker.start)))
+	now := allocation.Time(time.Since(c.worker.start))
+	debt := a.charge(r.of(n), now)
 	if debt <= 0 {
 		return
 	}
 	c.all.paced.Add(1)
+	c.tellPaced(a, now)
 	wait := time.NewTimer(time.Duration(debt))
 	defer wait.Stop()
 	select {
 	case <-wait.C:
 	case <-c.over:
 	}
+}
+
+// tellPaced has the log tell of it, which a second may do once.
+func (c *connection) tellPaced(a *allowance, now allocation.Time) {
+	told := c.toldPaced.Load()
+	if told != 0 && int64(now) < told+int64(allocation.Second) || !c.toldPaced.CompareAndSwap(told, int64(now)) {
+		return
+	}
+	c.worker.inbox.put(post{do: func(w *worker) { w.tally(LimitUserBandwidth, culprit{subject: a.name}) }})
 }

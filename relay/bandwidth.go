@@ -48,6 +48,7 @@ func (w *worker) meter(l *link, way, n int) Drop {
 		return w.meterUser(l, way, n)
 	}
 	if !l.meters[way].admits(n, w.bandwidth, w.now) {
+		w.note(LimitAllocationBandwidth, l.whoHas())
 		return DropBandwidth
 	}
 	return notDropped
@@ -57,9 +58,11 @@ func (w *worker) meter(l *link, way, n int) Drop {
 func (w *worker) meterUser(l *link, way, n int) Drop {
 	user := w.lease(l.allowance)
 	if !user.room() {
+		w.note(LimitUserBandwidth, l.whoHas())
 		return DropUserBandwidth
 	}
 	if !l.meters[way].admits(n, w.bandwidth, w.now) {
+		w.note(LimitAllocationBandwidth, l.whoHas())
 		return DropBandwidth
 	}
 	user.spend(n)

@@ -11,12 +11,13 @@ type Class struct {
 
 // quotas are what users may use, by class. They are immutable, and replaced as one.
 type quotas struct {
-	user    Class // of credentials without a class, and of a class that is not known here
-	classes map[string]Class
+	user     Class // of credentials without a class, and of a class that is not known here
+	classes  map[string]Class
+	newPeers int // a second; 0: any number
 }
 
 func newQuotas(c Config) *quotas {
-	return &quotas{user: Class{c.UserAllocations, c.UserBandwidth}, classes: c.Classes}
+	return &quotas{user: Class{c.UserAllocations, c.UserBandwidth}, classes: c.Classes, newPeers: c.NewPeers}
 }
 
 // of is what a class may use; known says whether it is one of the configuration's. No class is.
@@ -30,9 +31,9 @@ func (q *quotas) of(class []byte) (c Class, known bool) {
 	return q.user, false
 }
 
-// meter says whether users' traffic has to be counted.
+// meter says whether users' traffic or peers have to be counted.
 func (q *quotas) meter() bool {
-	if q.user.Bandwidth > 0 {
+	if q.user.Bandwidth > 0 || q.newPeers > 0 {
 		return true
 	}
 	for _, c := range q.classes {

@@ -70,7 +70,7 @@ func (w *worker) answer(m stun.Message, from *origin) Drop {
 	rq := &w.request
 	rq.begin(m, from, &w.state, w.now, w.wall)
 	size := answerSize
-	if from.vantage != nil {
+	if from.vantage() != nil {
 		size += maxPadding
 	}
 	code, err := rq.answer(h, &w.builder, w.arena.space(size))
@@ -85,7 +85,7 @@ func (w *worker) answer(m stun.Message, from *origin) Drop {
 	response := w.builder.Bytes()
 	w.arena.keep(len(response))
 	if v := rq.sendFrom; v != nil { // RFC 5780 §6.1
-		from.socket = w.listeners[v.listener]
+		from.socket = v.listener.sockets[w.index]
 		from.tuple.Client = netip.AddrPortFrom(from.tuple.Client.Addr(), rq.sendTo)
 	}
 	return w.toOrigin(from, response, nil, 0, 0, 0)
@@ -140,5 +140,9 @@ func (w *worker) sendIndication(m stun.Message, tos uint8, from *origin) Drop {
 		return DropNoPermission
 	}
 	lane := w.outwardTo(a, peer)
+	if lane.refused == notDropped && !w.meets(a, peer) {
+		w.note(LimitNewPeers, w.links[a.ID().Index()].whoHas())
+		return DropNewPeers
+	}
 	return w.toPeer(&lane, data, tos, m.Has(stun.AttrDontFragment) && !translated(from, peer.Addr().Is6()))
 }

@@ -115,6 +115,10 @@ type Config struct {
 	AllocationBandwidth int64
 	// TotalAllocations is how many there may be in all. If zero, as many as ports and descriptors allow.
 	TotalAllocations int
+	// NewPeers is how many peers a second, addresses with a port, a user may send to that none of an allocation's packets
+	// went to in the last 5 minutes; an allocation, where it is nobody's. Ten seconds' worth may be met at once. If zero, any
+	// number.
+	NewPeers int
 	// MaxPermissions and MaxChannels bound those of one allocation. If zero, 1024.
 	MaxPermissions, MaxChannels int
 

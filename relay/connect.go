@@ -19,7 +19,7 @@ func (w *worker) connected(a *allocation.Allocation, peer netip.AddrPort) bool {
 // connect implements opener.
 func (w *worker) connect(a *allocation.Allocation, peer netip.AddrPort, rq *request) error {
 	if len(w.links[a.ID().Index()].connections) >= w.maxConnections {
-		return errInsufficientCapacity
+		return allocation.ErrTooMany
 	}
 	c := w.newConnection(a, peer)
 	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)

@@ -41,6 +41,7 @@ type connection struct {
 	over       chan struct{} // closed when it ends
 
 	allowance atomic.Pointer[allowance] // of the user; nil: none. Set by the worker
+	toldPaced atomic.Int64              // when the log was last told that it waits for the user's bandwidth
 
 	up, down atomic.Uint64  // bytes moved towards the peer, and towards the client
 	halves   sync.WaitGroup // both ways of a bound connection

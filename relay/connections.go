@@ -31,6 +31,7 @@ func (s *connections) count() int {
 
 // addTo adds what connections carry, which has no packets.
 func (s *connections) addTo(counts *[numCounters]uint64) {
+	counts[counterLimits+int(LimitUserBandwidth)] += s.paced.Load()
 	for client := range s.carried {
 		for peer := range s.carried[client] {
 			up, down := s.carried[client][peer].up.Load(), s.carried[client][peer].down.Load()

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"turnout/allocation"
-	"turnout/internal/netio"
 	"turnout/stun"
 )
 
@@ -21,8 +21,8 @@ type DiscoveryAddress struct {
 // from: two addresses times two ports (RFC 5780 §6.1). Immutable.
 type vantage struct {
 	origin   netip.AddrPort // as clients know it
-	listener int            // index of every worker's socket there
-	changed  [4]*vantage    // what CHANGE-REQUEST selects: itself, the other IP, the other port, both
+	listener *listener
+	changed  [4]*vantage // what CHANGE-REQUEST selects: itself, the other IP, the other port, both
 }
 
 // Bits of the index of vantage.changed.
@@ -51,36 +51,38 @@ var discoveryAttributes = stun.NewAttributeSet(stun.AttrChangeRequest, stun.Attr
 // listenDiscovery opens what the alternates need besides the listeners. Where that
 // cannot be, discovery is off for the family: RFC 5780 §6 wants no OTHER-ADDRESS
 // then, and 420 for CHANGE-REQUEST.
-func (s *Server) listenDiscovery(c Config) error {
+func (s *Server) listenDiscovery(c Config, first *settings) error {
 	for _, alternate := range c.Discovery {
-		primary, err := s.primary(alternate.Bind)
+		primary, err := first.primary(alternate.Bind)
 		if err != nil {
 			return fmt.Errorf("nat discovery at %s: %w", alternate.Bind, err)
 		}
-		vantages, opened, err := s.openVantages(c, primary, alternate)
+		vantages, opened, err := s.openVantages(c, first, primary, alternate)
 		if err != nil {
 			s.log.Warn("NAT discovery is off: its sockets cannot be opened", "alternate", alternate.Bind, "error", err)
 			continue
 		}
-		for i, group := range opened {
-			if err := s.watch(group); err != nil {
-				closeGroups(opened[i+1:])
+		for i, l := range opened {
+			if err := s.hearFirst(l); err != nil {
+				discardAll(opened[i+1:])
 				return err
 			}
+			first.vantages = append(first.vantages, l)
 		}
 		for i, v := range vantages {
 			for change := range v.changed {
 				v.changed[change] = vantages[i^change]
 			}
-			s.udp[v.listener].vantage = v
+			v.listener.vantage = v
 		}
 	}
 	return nil
 }
 
 // primary is the listener whose alternate one is: the family's first by UDP.
-func (s *Server) primary(alternate netip.AddrPort) (netip.AddrPort, error) {
-	for _, l := range s.listeners {
+func (s *settings) primary(alternate netip.AddrPort) (netip.AddrPort, error) {
+	for _, listener := range s.listeners {
+		l := listener.at
 		if l.Transport != allocation.UDP || l.Addr.Addr().Is4() != alternate.Addr().Is4() {
 			continue
 		}
@@ -90,7 +92,7 @@ func (s *Server) primary(alternate netip.AddrPort) (netip.AddrPort, error) {
 		case l.Addr.Addr() == alternate.Addr(), l.Addr.Port() == alternate.Port():
 			return l.Addr, fmt.Errorf("address and port must both differ from udp listener %s", l.Addr)
 		}
-		if i, _ := s.listenerAt(l.Addr); s.udp[i].vantage != nil {
+		if listener.vantage != nil {
 			return l.Addr, errors.New("the family has one already")
 		}
 		return l.Addr, nil
@@ -100,21 +102,19 @@ func (s *Server) primary(alternate netip.AddrPort) (netip.AddrPort, error) {
 
 // openVantages opens those of the four addresses that are no listeners already, all
 // or none. Vantages are in the order of the bits of vantage.changed.
-func (s *Server) openVantages(c Config, primary netip.AddrPort, alternate DiscoveryAddress) (vantages [4]*vantage, opened [][]netio.Socket, err error) {
+func (s *Server) openVantages(c Config, first *settings, primary netip.AddrPort, alternate DiscoveryAddress) (vantages [4]*vantage, opened []*listener, err error) {
 	addrs := [2]netip.Addr{primary.Addr(), alternate.Bind.Addr()}
 	ports := [2]uint16{primary.Port(), alternate.Bind.Port()}
 	for i := range vantages {
 		at := netip.AddrPortFrom(addrs[i&changeIP], ports[i>>1])
-		listener, ok := s.listenerAt(at)
-		if !ok {
-			group, err := s.network.ListenUDP(at, len(s.workers))
-			if err != nil {
-				closeGroups(opened)
+		listener := first.listenerAt(at)
+		if listener == nil {
+			if listener, err = s.openListener(c, Listener{allocation.UDP, at}); err != nil {
+				discardAll(opened)
 				return vantages, nil, err
 			}
-			listener = len(s.udp) + len(opened)
-			opened = append(opened, group)
-			at = group[0].Local()
+			opened = append(opened, listener)
+			at = listener.at.Addr
 			ports[i>>1] = at.Port() // where any would do, the same of both addresses
 		}
 		vantages[i] = &vantage{
@@ -125,22 +125,20 @@ func (s *Server) openVantages(c Config, primary netip.AddrPort, alternate Discov
 	return vantages, opened, nil
 }
 
-func closeGroups(groups [][]netio.Socket) {
-	for _, g := range groups {
-		for _, socket := range g {
-			_ = socket.Close()
-		}
+func discardAll(opened []*listener) {
+	for _, l := range opened {
+		l.discard()
 	}
 }
 
-// listenerAt is the index of the UDP listener at an address, if there is one.
-func (s *Server) listenerAt(at netip.AddrPort) (int, bool) {
-	for i, l := range s.udp {
-		if l.addr == at {
-			return i, true
+// listenerAt is the UDP listener at an address, nil if there is none.
+func (s *settings) listenerAt(at netip.AddrPort) *listener {
+	for _, l := range slices.Concat(s.listeners, s.vantages) {
+		if l.at.Transport == allocation.UDP && l.at.Addr == at {
+			return l
 		}
 	}
-	return 0, false
+	return nil
 }
 
 // external is the address by which clients know one that sockets are bound to.
@@ -154,10 +152,4 @@ func (c *Config) external(bound netip.Addr, alternate DiscoveryAddress) netip.Ad
 		}
 	}
 	return bound
-}
-
-// A udpListener is an address that every worker has a socket at.
-type udpListener struct {
-	addr    netip.AddrPort // port filled in
-	vantage *vantage       // nil where there is no NAT discovery
 }

@@ -73,12 +73,12 @@ func FuzzDiscovery(f *testing.F) {
 			return
 		}
 		b := newBench(t, withDiscovery)
-		b.deliver(b.w.listeners[at%4], netio.Packet{Addr: benchClient(1), Local: b.udp[at%4].addr, Payload: request})
+		b.deliver(b.w.listeners[at%4], netio.Packet{Addr: benchClient(1), Local: b.udp()[at%4], Payload: request})
 		answer := b.response(t)
 		out := b.poller.outs[0]
 		origin, err := answer.AddrPort(stun.AttrResponseOrigin)
 		if answer.Class() == stun.ClassError {
-			origin = b.udp[at%4].addr
+			origin = b.udp()[at%4]
 			err = nil
 		}
 		if err != nil || out.Socket.Local() != origin || out.Dst.Addr() != benchClient(1).Addr() {
@@ -121,9 +121,10 @@ func TestRealDiscovery(t *testing.T) {
 		c.Workers = 3
 		c.Discovery = []DiscoveryAddress{{Bind: netip.AddrPortFrom(second, 0)}}
 	})
-	ports := []uint16{s.udp[0].addr.Port(), s.udp[len(s.udp)-1].addr.Port()}
-	if len(s.udp) != 4 || ports[0] == ports[1] {
-		t.Fatalf("sockets at %v", s.udp)
+	udp := s.udp()
+	ports := []uint16{udp[0].Port(), udp[len(udp)-1].Port()}
+	if len(udp) != 4 || ports[0] == ports[1] {
+		t.Fatalf("sockets at %v", udp)
 	}
 	for i := range 12 { // enough that every worker is asked
 		conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -131,18 +132,18 @@ func TestRealDiscovery(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		for _, u := range s.udp {
+		for _, u := range udp {
 			for flags := range 4 {
 				ip, port := flags&1 != 0, flags&2 != 0
-				want := u.addr
+				want := u
 				if ip {
 					want = netip.AddrPortFrom(map[netip.Addr]netip.Addr{first: second, second: first}[want.Addr()], want.Port())
 				}
 				if port {
 					want = netip.AddrPortFrom(want.Addr(), ports[1-slices.Index(ports, want.Port())])
 				}
-				if err := askDiscovery(conn, u.addr, want, ip, port); err != nil {
-					t.Errorf("client %d at %s, change IP %v, port %v: %v", i, u.addr, ip, port, err)
+				if err := askDiscovery(conn, u, want, ip, port); err != nil {
+					t.Errorf("client %d at %s, change IP %v, port %v: %v", i, u, ip, port, err)
 				}
 			}
 		}
@@ -172,4 +173,15 @@ func askDiscovery(conn *net.UDPConn, to, from netip.AddrPort, ip, port bool) err
 		return fmt.Errorf("answered from %s, by its own word from %s (%v), want %s", source, origin, err, from)
 	}
 	return nil
+}
+
+// udp is everywhere that the server hears clients by UDP.
+func (s *Server) udp() (all []netip.AddrPort) {
+	now := s.current.Load()
+	for _, l := range slices.Concat(now.listeners, now.vantages) {
+		if l.sockets != nil {
+			all = append(all, l.at.Addr)
+		}
+	}
+	return all
 }

@@ -21,6 +21,7 @@ const (
 	DropChannelReserved
 	DropChannelUnbound
 	DropNoPermission
+	DropNewPeers
 	DropPeerDenied
 	DropPeerFamily
 	DropStreamFraming
@@ -72,6 +73,7 @@ var drops = [numDrops]struct{ name, sentence string }{
 	DropChannelReserved:       {"channel_reserved", "A channel number of the reserved range (RFC 8656 §12)."},
 	DropChannelUnbound:        {"channel_unbound", "ChannelData on a channel that is bound to no peer, or no longer (RFC 8656 §12.6)."},
 	DropNoPermission:          {"no_permission", "Data from the client to a peer without permission (RFC 8656 §9)."},
+	DropNewPeers:              {"new_peers", "Data to a peer that the client has not sent to before, beyond the rate of new ones (limits.new-peers)."},
 	DropPeerDenied:            {"peer_denied", "Data from the client to a peer that the peer policy denies."},
 	DropPeerFamily:            {"peer_family", "Data to a peer of an address family that the allocation lacks."},
 	DropStreamFraming:         {"stream_framing", "A stream carried something that is neither STUN nor ChannelData; it was closed."},

@@ -47,6 +47,7 @@ var codes = []struct {
 	{allocation.ErrPeerFamily, stun.CodePeerAddressFamilyMismatch},
 	{allocation.ErrChannelInUse, stun.CodeBadRequest},
 	{allocation.ErrTooMany, stun.CodeInsufficientCapacity},
+	{errNewPeers, stun.CodeInsufficientCapacity},
 }
 
 // code is the STUN error code of what a handler returned; 500 for what nobody foresaw.

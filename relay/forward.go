@@ -28,11 +28,13 @@ func (w *worker) forward(to *worker, b []byte, tos uint8, from *origin) Drop {
 		to.forwarded.Add(-1)
 		return DropMoving
 	}
-	at := origin{tuple: from.tuple, socket: w.counterpart(from.socket, to), local: from.local}
+	at := origin{tuple: from.tuple, socket: from.listener.sockets[to.index], local: from.local, listener: from.listener}
 	payload := slices.Clone(b)
 	if !to.inbox.put(post{do: func(to *worker) {
 		to.forwarded.Add(-1)
-		to.serveClient(payload, tos, &at)
+		if !to.deafTo(&at) {
+			to.serveClient(payload, tos, &at)
+		}
 	}}) {
 		return DropMoving
 	}

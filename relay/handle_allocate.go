@@ -21,12 +21,12 @@ func handleAllocate(rq *request, rs *stun.Builder) error {
 	if err != nil {
 		return err
 	}
-	if rq.draining.Load() {
+	if rq.draining.Load() || rq.from.listener.refuses() {
 		return rq.elsewhere(r.UseReservation, errInsufficientCapacity)
 	}
 	a, err := rq.table.Create(rq.from.tuple, r, rq.now)
 	if err != nil {
-		return rq.elsewhere(r.UseReservation, err)
+		return rq.elsewhere(r.UseReservation, rq.limited(err))
 	}
 	if err := openRelays(rq, a); err != nil {
 		rq.sockets.end(a, EndNotOpened)
@@ -41,7 +41,10 @@ func handleAllocate(rq *request, rs *stun.Builder) error {
 
 // allocationRequest reads and checks the attributes of an Allocate.
 func allocationRequest(rq *request) (allocation.Request, error) {
-	class, _ := rq.quotas.Load().of(rq.verified.Class)
+	class, known := rq.quotas.Load().of(rq.verified.Class)
+	if !known {
+		rq.note(noticeUnknownClass, culprit{subject: string(rq.verified.Class)})
+	}
 	r := allocation.Request{
 		Transaction: rq.msg.TransactionID(),
 		Owner:       rq.owner,

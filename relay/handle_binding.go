@@ -12,7 +12,7 @@ const maxPadding = 1500
 
 // handleBinding tells a client its address as the server sees it. RFC 8489 §6.3.1.1.
 func handleBinding(rq *request, rs *stun.Builder) error {
-	if rq.from.vantage != nil {
+	if rq.from.vantage() != nil {
 		return handleDiscovery(rq, rs)
 	}
 	rs.AddXORAddrPort(stun.AttrXORMappedAddress, rq.from.tuple.Client)
@@ -36,12 +36,12 @@ func handleDiscovery(rq *request, rs *stun.Builder) error {
 	case rq.msg.Has(stun.AttrPadding):
 		return errBadRequest // or a response could be made larger for somebody else: RFC 5780 §10
 	}
-	v := rq.from.vantage.selects(ip, port)
+	v := rq.from.vantage().selects(ip, port)
 	rq.sendFrom, rq.sendTo = v, to
 	rs.AddAddrPort(stun.AttrMappedAddress, client)
 	rs.AddXORAddrPort(stun.AttrXORMappedAddress, client)
 	rs.AddAddrPort(stun.AttrResponseOrigin, v.origin)
-	rs.AddAddrPort(stun.AttrOtherAddress, rq.from.vantage.selects(true, true).origin)
+	rs.AddAddrPort(stun.AttrOtherAddress, rq.from.vantage().selects(true, true).origin)
 	if asked, ok := rq.msg.Attribute(stun.AttrPadding); ok {
 		// No longer than what was received: RFC 5780 §10.
 		rs.Add(stun.AttrPadding, padding[:min(len(asked)&^3, maxPadding)])

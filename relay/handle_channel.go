@@ -30,8 +30,11 @@ func handleChannelBind(rq *request, _ *stun.Builder) error {
 	if !rq.policy.Allowed(peer) {
 		return errForbidden
 	}
+	if !rq.sockets.meets(a, peer) {
+		return rq.limited(errNewPeers)
+	}
 	_, restricted := rq.policy.AllowedAddr(peer.Addr())
-	return rq.table.BindChannel(a, allocation.ChannelNumber(n), peer, restricted, rq.now)
+	return rq.limited(rq.table.BindChannel(a, allocation.ChannelNumber(n), peer, restricted, rq.now))
 }
 
 func channelBindAttributes(rq *request) (stun.ChannelNumber, netip.AddrPort, error) {

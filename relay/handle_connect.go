@@ -22,7 +22,10 @@ func handleConnect(rq *request, _ *stun.Builder) error {
 	if !rq.policy.Connectable(peer) {
 		return errForbidden
 	}
-	return rq.sockets.connect(a, peer, rq)
+	if !rq.sockets.meets(a, peer) {
+		return rq.limited(errNewPeers)
+	}
+	return rq.limited(rq.sockets.connect(a, peer, rq))
 }
 
 // handleConnectionBind makes the connection it arrives on the client's end of a

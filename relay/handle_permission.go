@@ -3,6 +3,7 @@ package relay
 import (
 	"net/netip"
 
+	"turnout/allocation"
 	"turnout/stun"
 )
 
@@ -39,7 +40,7 @@ func handleCreatePermission(rq *request, _ *stun.Builder) error {
 		}
 	}
 	if !rq.table.CanPermit(a, peers, rq.now) {
-		return errInsufficientCapacity
+		return rq.limited(allocation.ErrTooMany)
 	}
 	for _, peer := range peers {
 		if err := rq.permit(peer); err != nil {

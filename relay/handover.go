@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"turnout/allocation"
-	"turnout/internal/netio"
 	"turnout/stun"
 )
 
@@ -106,7 +105,7 @@ func (w *worker) host(v *visit) {
 // visited sends the answer of another worker, if there is one.
 func (w *worker) visited(v *visit, answer []byte) {
 	delete(w.visiting, v.origin.tuple)
-	if answer == nil {
+	if answer == nil || w.deafTo(&v.origin) {
 		return
 	}
 	if d := w.toOrigin(&v.origin, answer, nil, 0, 0, 0); d != notDropped {
@@ -139,17 +138,12 @@ func (w *worker) handOver(a *allocation.Allocation, v *visit) {
 		home.inbox.put(post{do: func(home *worker) { home.forwardTo(v.back, tuple) }})
 	}
 	if p.link.origin.stream == nil {
-		p.link.origin.socket = w.counterpart(p.link.origin.socket, v.back)
+		p.link.origin.socket = p.link.origin.listener.sockets[v.back.index]
 	}
 	*l = link{}
 	p.allocation = w.table.Take(a)
 	w.leaving = append(w.leaving, p)
 	w.counters.add(counterHandOvers, 1)
-}
-
-// counterpart is another worker's socket for the same listening address.
-func (w *worker) counterpart(s netio.Socket, of *worker) netio.Socket {
-	return of.listeners[slices.Index(w.listeners, s)]
 }
 
 // sendParcels lets allocations go that were handed over in this round. A stream goes with its allocation; what it posts
@@ -184,7 +178,9 @@ func (w *worker) acceptParcel(p *parcel) {
 			w.log.Warn("a client that moved has another allocation", "client", p.visit.origin.tuple.Client.String())
 		}
 	}
-	w.serveClient(p.visit.message, 0, &p.visit.origin)
+	if !w.deafTo(&p.visit.origin) {
+		w.serveClient(p.visit.message, 0, &p.visit.origin)
+	}
 }
 
 // takeIn makes an allocation one of this worker's.

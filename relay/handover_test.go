@@ -48,7 +48,7 @@ func (s *Server) abandonIdle(t *testing.T, network *netio.Memory) {
 func clientAt(w *worker, client netip.AddrPort) origin {
 	return origin{
 		tuple:  allocation.FiveTuple{Client: client, Server: benchServer, Transport: allocation.UDP},
-		socket: w.listeners[0],
+		socket: w.listeners[0], listener: w.heard[0],
 	}
 }
 

@@ -23,13 +23,17 @@ func (w *worker) sampleRelay(id allocation.ID, s netio.Socket) {
 	}
 }
 
+// sampleListener has a new listener tell when packets arrive, if the worker's others do.
+func (w *worker) sampleListener(s netio.Socket) {
+	if w.sampling {
+		w.stamp(s, true)
+	}
+}
+
 // sampleListeners begins or ends this worker's part of a second: once a second, and at the first round behind it.
 func (w *worker) sampleListeners(on bool) {
-	if w.latencySample <= 0 || on == w.sampling {
-		return
-	}
-	if !on && w.latencySample == 1 {
-		return // all the time
+	if w.latencySample <= 1 || on == w.sampling {
+		return // none, or all the time
 	}
 	w.sampling = on
 	for _, s := range w.listeners {

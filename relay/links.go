@@ -79,6 +79,7 @@ func (w *worker) established(a *allocation.Allocation, from *origin) {
 	l := w.links[a.ID().Index()]
 	l.live = true
 	l.origin = *from
+	from.listener.acquire() // it is open, or the request would have been refused
 	l.started = w.wall.Unix()
 	l.issued = issuedAt(w.request.verified.Issued)
 	l.class = string(w.request.verified.Class)

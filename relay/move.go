@@ -7,7 +7,11 @@ import (
 // move implements opener: the client goes on being served where it was until something comes from the new address. RFC
 // 8016 §3.2.2.
 func (w *worker) move(a *allocation.Allocation, from *origin) error {
+	if !from.listener.acquire() {
+		return errInsufficientCapacity // it is about to be closed
+	}
 	if err := w.table.BeginMove(a, from.tuple); err != nil {
+		from.listener.release()
 		return err
 	}
 	l := w.links[a.ID().Index()]
@@ -40,6 +44,7 @@ func (w *worker) settle(a *allocation.Allocation) {
 
 // forgetOld gives up the address that an allocation was served at.
 func (w *worker) forgetOld(l *link) {
+	l.origin.listener.release()
 	if s := l.origin.stream; s != nil {
 		s.allocated.Store(false) // it is closed when it has been idle for long
 	}
@@ -52,8 +57,11 @@ func (w *worker) forgetOld(l *link) {
 
 // forgetNext gives up the address that a client was moving to.
 func (l *link) forgetNext() {
-	if l.next != nil && l.next.stream != nil {
-		l.next.stream.allocated.Store(false)
+	if l.next != nil {
+		l.next.listener.release()
+		if l.next.stream != nil {
+			l.next.stream.allocated.Store(false)
+		}
 	}
 	l.next = nil
 }

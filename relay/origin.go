@@ -16,7 +16,7 @@ type origin struct {
 	local  netip.Addr   // source of answers on a wildcard socket; zero elsewhere
 	stream *stream      // nil for UDP
 
-	vantage *vantage // of NAT discovery, nil without it
+	listener *listener // where it was heard; nil in tests
 }
 
 // A link joins an allocation to its sockets: the client's origin and a relay
@@ -33,10 +33,19 @@ type link struct {
 	meters    [2]meter        // of the allocation's bandwidth, from and to the client
 	started   int64           // unix seconds, for the line logged at the end
 	class     string          // of the credential, for reload
+	peersMet  *acquaintances  // nil where they are not counted
 	allowance *allowance      // of the user; nil where nothing of a user's is counted
 	issued    int64           // when the credential was, unix milliseconds; 0: not known
 
 	connections map[netip.AddrPort]*connection // of a TCP allocation, by peer; some may have ended just now
+}
+
+// vantage is that of NAT discovery; nil without it.
+func (o *origin) vantage() *vantage {
+	if o.listener == nil {
+		return nil
+	}
+	return o.listener.vantage
 }
 
 // byTCP says whether a message came by TCP, or TLS over it.

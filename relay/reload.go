@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"reflect"
@@ -15,8 +16,8 @@ var ErrClosed = errors.New("the relay has ended")
 // their next requests are served by the new configuration.
 //
 // Realm, RelayAddresses, PortMin, PortMax, Workers, Batch, GSO, GRO, LatencySample,
-// LegacyChannels, NoTCP, Discovery, NonceLifetime and Listeners must be what they are: an error names
-// the one that is not. Network and Logger stay, whatever c has.
+// LegacyChannels, NoTCP, Discovery and NonceLifetime must be what they are: an error names the one that
+// is not. Network and Logger stay, whatever c has.
 //
 // When it returns, every worker goes by the new configuration. Calls are served one
 // after the other; it is called after Serve was. The error is [ErrClosed] where the
@@ -29,10 +30,22 @@ func (s *Server) Reload(c Config) error {
 	if err := errors.Join(c.check(), s.config.fixed(c)); err != nil {
 		return err
 	}
-	next := s.settingsOf(c)
-	next.policy = newPolicy(c, s.listening(), s.ports)
-	next.vantages = s.current.Load().vantages
-	return s.commit(c, next)
+	before, next := s.current.Load(), s.settingsOf(c)
+	r, err := s.relist(c, before.listeners)
+	if err != nil {
+		return err
+	}
+	next.listeners, next.vantages = r.all, before.vantages
+	next.policy = newPolicy(c, listening(next.listeners, next.vantages, r.removed, s.retired), s.ports)
+	if err := s.acceptAll(r.opened); err != nil {
+		s.unlist(r)
+		return err
+	}
+	if err := s.hearAll(r); err != nil {
+		return err
+	}
+	s.commit(c, next, r)
+	return nil
 }
 
 // fixed names what differs in next and cannot while the server runs.
@@ -43,7 +56,6 @@ func (c Config) fixed(next Config) error {
 		same bool
 	}{
 		{"Realm", c.Realm == next.Realm},
-		{"Listeners", slices.Equal(c.Listeners, next.Listeners)},
 		{"RelayAddresses", slices.Equal(c.RelayAddresses, next.RelayAddresses)},
 		{"PortMin", c.PortMin == next.PortMin},
 		{"PortMax", c.PortMax == next.PortMax},
@@ -64,17 +76,10 @@ func (c Config) fixed(next Config) error {
 	return errors.Join(errs...)
 }
 
-// commit has every worker go by next, and returns when all do. Nothing of it can fail,
-// but for a server that ends.
-func (s *Server) commit(c Config, next *settings) error {
-	adopted, asked := make(chan struct{}, len(s.workers)), 0
-	for _, w := range s.workers {
-		if w.inbox.put(post{do: func(w *worker) { w.adoptSettings(next); adopted <- struct{}{} }}) {
-			asked++
-		}
-	}
-	if asked == 0 {
-		return ErrClosed
+// commit has every worker go by next, and returns when all do. Nothing of it can fail.
+func (s *Server) commit(c Config, next *settings, r relisting) {
+	for _, l := range r.revived {
+		l.removed.Store(false)
 	}
 	if q := newQuotas(c); !reflect.DeepEqual(q, s.quotas.Load()) {
 		s.setQuotas(q)
@@ -83,14 +88,17 @@ func (s *Server) commit(c Config, next *settings) error {
 	s.current.Store(next)
 	s.ledger.SetTotal(c.TotalAllocations)
 	s.SetAlternates(c.Alternates)
-	for range asked {
-		select {
-		case <-adopted:
-		case <-s.closed:
-			return ErrClosed
-		}
-	}
-	return nil
+	s.askEvery(func(w *worker) { w.adoptSettings(next) })
+	s.retire(r.removed)
+}
+
+// askEvery has every worker do something, and returns when all have, or have ended.
+func (s *Server) askEvery(do func(*worker)) {
+	// Without an end of waiting there is no error.
+	_ = s.askAll(context.Background(), func(w *worker, answer func()) {
+		do(w)
+		answer()
+	})
 }
 
 // adoptSettings has the worker go by other settings from the next message on.

@@ -107,7 +107,7 @@ func (r *request) answer(h *method, rs *stun.Builder, dst []byte) (stun.Code, er
 	}
 	if !r.authenticated && !r.nonceValid && r.from.stream == nil &&
 		!r.budget.spend(r.from.tuple.Client.Addr(), r.now) {
-		return 0, errBudget
+		return 0, r.limited(errBudget)
 	}
 	var c stun.Code
 	if err != nil {
@@ -152,7 +152,7 @@ func (r *request) check(h *method) error {
 		}
 	}
 	known := r.known
-	if h == &methodBinding && r.from.vantage != nil {
+	if h == &methodBinding && r.from.vantage() != nil {
 		known |= discoveryAttributes
 	}
 	if r.unknown = r.msg.UnknownRequired(r.unknown[:0], known); len(r.unknown) > 0 {

@@ -16,6 +16,7 @@ import (
 // commands are the lines without an actor.
 var commands = map[string]func(*script, line){
 	"advance": (*script).advance, "drain": func(s *script, _ line) { s.server.Drain() },
+	"undrain": func(s *script, _ line) { s.server.Undrain() }, "reload": (*script).reload,
 	"drops": (*script).checkDrops, "metric": (*script).checkMetric,
 	"icmp": (*script).injectICMP, "place": (*script).place,
 	"logged": (*script).checkLog, "unlogged": (*script).checkNoLog, "refuse": (*script).refuse, "apart": (*script).checkApart, "silence": (*script).silence, "scattered": (*script).checkScattered,
@@ -172,10 +173,15 @@ func (s *script) checkMetric(l line) {
 		"hand-overs":        int(stats.HandOvers),
 		"tcp-ports":         stats.TCPPortsInUse,
 		"connections":       stats.PeerConnections,
+		"streams-cut":       int(stats.StreamsCut),
+		"ended":             int(stats.AllocationSeconds.Count),
+		"ended-seconds":     int(stats.AllocationSeconds.Sum),
+		"ended-bytes":       int(stats.AllocationBytes.Sum),
 		"bytes-up":          int(stats.FromClients.Bytes),
 		"bytes-down":        int(stats.ToClients.Bytes),
 	}
 	stats.EachAuthentication(func(result string, n uint64) { got["auth-"+result] = int(n) })
+	stats.EachLimit(func(limit string, n uint64) { got["limit-"+limit] = int(n) })
 	stats.EachRequest(func(method string, code int, n uint64) {
 		got[strings.ToLower(method)+"-"+strconv.Itoa(code)] = int(n)
 	})

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,6 +34,65 @@ const testSecret = "script secret"
 // start makes the server as the config lines say.
 func (s *script) start(config map[string]string) {
 	s.t.Helper()
+	s.config = config
+	var err error
+	if s.server, err = New(s.configuration(config)); err != nil {
+		s.fatalf("%v", err)
+	}
+	go func() {
+		if err := s.server.Serve(context.Background()); err != nil {
+			s.t.Errorf("serve: %v", err)
+		}
+	}()
+	synctest.Wait()
+}
+
+// reload has the server go by the config lines with what this one changes: "reload user-allocations=1", "reload
+// without=secret listen=udp:93.184.216.5:3478", or with error="address already in use" nothing.
+func (s *script) reload(l line) {
+	s.t.Helper()
+	changed := maps.Clone(s.config)
+	for k, v := range l.values {
+		if k != "error" && k != "without" {
+			changed[k] = v
+		}
+	}
+	for _, w := range l.words {
+		changed[w] = "true"
+	}
+	for _, w := range strings.Split(l.values["without"], ",") {
+		delete(changed, w)
+	}
+	err := s.server.Reload(s.configuration(changed))
+	switch want := l.values["error"]; {
+	case want == "" && err != nil:
+		s.fatalf("reload: %v", err)
+	case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+		s.fatalf("reload: %v, want %s", err, want)
+	case want == "":
+		s.config = changed
+	}
+	synctest.Wait()
+}
+
+// listeners reads "udp:93.184.216.5:3478,tcp:[2600:5::5]:3478".
+func (s *script) listeners(text string) (all []Listener) {
+	s.t.Helper()
+	for _, one := range strings.Split(text, ",") {
+		scheme, addr, _ := strings.Cut(one, ":")
+		t, ok := map[string]allocation.Transport{"udp": allocation.UDP, "tcp": allocation.TCP, "tls": allocation.TLS, "dtls": allocation.DTLS}[scheme]
+		at, err := netip.ParseAddrPort(addr)
+		if !ok || err != nil {
+			s.fatalf("%s is no listener", one)
+		}
+		all = append(all, Listener{t, at})
+	}
+	return all
+}
+
+// configuration is what config lines say.
+func (s *script) configuration(config map[string]string) Config {
+	s.t.Helper()
 	c := Config{
 		Realm: "script", Workers: 1, Network: s.network,
 		Listeners: []Listener{
@@ -44,22 +105,14 @@ func (s *script) start(config map[string]string) {
 		Logger:         slog.New(slog.NewTextHandler(io.MultiWriter(&s.log, s.t.Output()), nil)),
 	}
 	verifier := auth.VerifierConfig{Realm: c.Realm, Users: map[string]string{"alice": "wonderland", "bob": "builder"}}
-	for k, v := range config {
-		s.configure(&c, &verifier, k, v)
+	for _, k := range slices.Sorted(maps.Keys(config)) { // listen before secured, which adds to it
+		s.configure(&c, &verifier, k, config[k])
 	}
 	var err error
 	if c.Verifier, err = auth.NewVerifier(verifier); err != nil {
 		s.fatalf("%v", err)
 	}
-	if s.server, err = New(c); err != nil {
-		s.fatalf("%v", err)
-	}
-	go func() {
-		if err := s.server.Serve(context.Background()); err != nil {
-			s.t.Errorf("serve: %v", err)
-		}
-	}()
-	synctest.Wait()
+	return c
 }
 
 func relayAddresses(addrs ...string) (list []allocation.RelayAddress) {
@@ -110,7 +163,11 @@ func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string)
 	case "legacy-channels":
 		c.LegacyChannels = true
 	case "secret":
-		s.keyring, _ = auth.NewKeyring(auth.Key{ID: "k1", Secret: []byte(testSecret)})
+		secret := testSecret
+		if value != "true" {
+			secret = value
+		}
+		s.keyring, _ = auth.NewKeyring(auth.Key{ID: "k1", Secret: []byte(secret)})
 		v.Keyring = s.keyring
 	case "no-users":
 		v.Users = nil
@@ -128,6 +185,8 @@ func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string)
 		c.UserAllocations = number()
 	case "user-bandwidth":
 		c.UserBandwidth = int64(number())
+	case "new-peers":
+		c.NewPeers = number()
 	case "class": // name:allocations:bandwidth
 		part := strings.Split(value, ":")
 		allocations, aerr := strconv.Atoi(part[1])
@@ -186,6 +245,8 @@ func (s *script) configure(c *Config, v *auth.VerifierConfig, key, value string)
 		}
 	case "connections":
 		c.MaxConnections = number()
+	case "listen":
+		c.Listeners = s.listeners(value)
 	case "secured":
 		s.listenSecurely(c)
 	case "sockets":

@@ -52,6 +52,7 @@ type script struct {
 	network *netio.Memory
 	server  *Server
 	keyring *auth.Keyring
+	config  map[string]string // of the server, since the last reload
 	actors  map[string]*actor
 	places  map[string]netip.AddrPort // of actors that are not where their name says
 	last    *actor

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	mathrand "math/rand/v2"
-	"net/netip"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -19,16 +18,14 @@ import (
 type Server struct {
 	// immutable after New
 	*shared
-	network   netio.Network
-	workers   []*worker
-	start     time.Time     // zero of the workers' clock
-	listeners []Listener    // ports filled in
-	udp       []udpListener // by the workers' index of their sockets; those of NAT discovery too
-	streams   []streamListener
-	ended     chan endedAllocation
+	network netio.Network
+	workers []*worker
+	start   time.Time // zero of the workers' clock
+	ended   chan endedAllocation
 
-	reloading sync.Mutex // one Reload at a time
-	config    Config     // in use, with its defaults; guarded by reloading
+	reloading sync.Mutex  // one Reload at a time
+	config    Config      // in use, with its defaults; guarded by reloading
+	retired   []*listener // out of the configuration and perhaps not closed yet; guarded by reloading
 
 	current atomic.Pointer[settings] // that every worker goes by, or soon will
 
@@ -38,13 +35,15 @@ type Server struct {
 	budgetsSpent atomic.Int64  // as a survey found it
 	failed       chan error    // a worker that cannot go on
 	shutdown     chan struct{} // closed when Shutdown begins
+	ending       chan struct{} // closed when the workers have ended
 	closed       chan struct{} // closed when everything has ended
 	once         sync.Once
 	grace        context.Context // of Shutdown; set before shutdown is closed
 
-	mu    sync.Mutex
-	conns map[*stream]struct{} // guarded by mu
-	tasks sync.WaitGroup       // streams and their listeners
+	mu      sync.Mutex
+	conns   map[*stream]struct{} // guarded by mu; nil when the server ends
+	streams []*listener          // that accept connections; guarded by mu
+	tasks   sync.WaitGroup       // streams and their listeners
 }
 
 // New opens every listener, so that a port in use is told before anything is
@@ -60,6 +59,7 @@ func New(c Config) (*Server, error) {
 		failed:   make(chan error, c.Workers),
 		shutdown: make(chan struct{}),
 		closed:   make(chan struct{}),
+		ending:   make(chan struct{}),
 		conns:    map[*stream]struct{}{},
 	}
 	var err error
@@ -73,7 +73,7 @@ func New(c Config) (*Server, error) {
 		s.abandon()
 		return nil, err
 	}
-	first.policy = newPolicy(c, s.listening(), s.ports)
+	first.policy = newPolicy(c, listening(first.listeners, first.vantages), s.ports)
 	s.config = c
 	return s, nil
 }
@@ -92,38 +92,35 @@ func (s *Server) listen(c Config) error {
 	for _, w := range s.workers {
 		w.workers = s.workers
 	}
-	for _, l := range c.Listeners {
-		var err error
-		if l.Transport == allocation.UDP {
-			l.Addr, err = s.listenUDP(l.Addr)
-		} else {
-			l.Addr, err = s.listenStream(c, l)
+	first := s.current.Load()
+	for _, asked := range c.Listeners {
+		l, err := s.openListener(c, asked)
+		if err == nil {
+			err = s.hearFirst(l)
 		}
 		if err != nil {
 			return err
 		}
-		s.listeners = append(s.listeners, l)
+		first.listeners = append(first.listeners, l)
 	}
-	if err := s.listenDiscovery(c); err != nil {
-		return err
-	}
-	for _, u := range s.udp {
-		first := s.current.Load()
-		first.vantages = append(first.vantages, u.vantage)
-	}
-	return nil
+	return s.listenDiscovery(c, first)
 }
 
-// listening is everywhere that clients are heard at, NAT discovery included, ports filled in.
-func (s *Server) listening() []netip.AddrPort {
-	var all []netip.AddrPort
-	for _, l := range s.listeners {
-		all = append(all, l.Addr)
+// hearFirst has a listener be heard once the server serves.
+func (s *Server) hearFirst(l *listener) error {
+	if l.stream != nil {
+		s.streams = append(s.streams, l)
+		return nil
 	}
-	for _, u := range s.udp {
-		all = append(all, u.addr)
+	for i, w := range s.workers {
+		if err := w.hear(l); err != nil {
+			for _, socket := range l.sockets[i:] {
+				_ = socket.Close()
+			}
+			return err
+		}
 	}
-	return all
+	return nil
 }
 
 func (s *Server) newWorker(i int, c Config, start time.Time) (*worker, error) {
@@ -136,7 +133,7 @@ func (s *Server) newWorker(i int, c Config, start time.Time) (*worker, error) {
 	w := &worker{
 		index: i, start: start, poller: poller, network: c.Network,
 		ended: s.ended, failed: s.failed, done: make(chan struct{}),
-		random: mathrand.NewChaCha8(seed),
+		random: mathrand.NewChaCha8(seed), sampling: c.LatencySample == 1,
 	}
 	w.inbox.wake = poller.Wake
 	w.settings = s.current.Load()
@@ -152,31 +149,14 @@ func (s *Server) newWorker(i int, c Config, start time.Time) (*worker, error) {
 	return w, nil
 }
 
-// listenUDP gives each worker its socket of the group bound to addr.
-func (s *Server) listenUDP(addr netip.AddrPort) (netip.AddrPort, error) {
-	group, err := s.network.ListenUDP(addr, len(s.workers))
-	if err != nil {
-		return addr, err
+// Addrs are the listening addresses of the configuration in use, in its order, ports
+// filled in. Safe for concurrent use.
+func (s *Server) Addrs() (all []Listener) {
+	for _, l := range s.current.Load().listeners {
+		all = append(all, l.at)
 	}
-	return group[0].Local(), s.watch(group)
+	return all
 }
-
-// watch gives each worker its socket of a group.
-func (s *Server) watch(group []netio.Socket) error {
-	addr := group[0].Local()
-	s.udp = append(s.udp, udpListener{addr: addr})
-	for i, socket := range group {
-		w := s.workers[i]
-		w.listeners = append(w.listeners, socket)
-		if err := w.poller.Add(socket, listenerEvent|uint64(len(w.listeners)-1)); err != nil {
-			return fmt.Errorf("watch udp %s: %w", addr, err)
-		}
-	}
-	return nil
-}
-
-// Addrs are the listening addresses, ports filled in.
-func (s *Server) Addrs() []Listener { return s.listeners }
 
 // Serve relays until ctx is done, and then ends at once, or until Shutdown is
 // called; it returns when everything is closed. The error is that of a worker
@@ -187,9 +167,12 @@ func (s *Server) Serve(ctx context.Context) error {
 	var logs sync.WaitGroup
 	logs.Go(s.runLog)
 	logs.Go(s.runFailures)
+	logs.Go(s.runLimits)
+	s.mu.Lock()
 	for _, l := range s.streams {
 		s.tasks.Go(func() { s.runAccept(l) })
 	}
+	s.mu.Unlock()
 	for _, w := range s.workers {
 		go w.run()
 	}
@@ -217,6 +200,8 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	close(s.ended)
 	close(s.failures)
+	close(s.ending)
+	close(s.noticed)
 	logs.Wait()
 	close(s.closed)
 	return failure
@@ -251,7 +236,7 @@ func (s *Server) awaitAllocations() {
 // abandon closes what a failed New has opened.
 func (s *Server) abandon() {
 	for _, l := range s.streams {
-		l.Close()
+		l.stream.Close()
 	}
 	for _, w := range s.workers {
 		w.finish()

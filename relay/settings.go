@@ -21,6 +21,7 @@ func newShared(c Config) (*shared, error) {
 		sealer:   auth.NewTickets(randomKey()),
 		nonceKey: randomKey(),
 		failures: make(chan failure, 256),
+		noticed:  make(chan struct{}, 1),
 		log:      c.Logger,
 	}
 	q := newQuotas(c)

@@ -38,7 +38,8 @@ type settings struct {
 	maxPermissions int
 	maxChannels    int
 	maxConnections int
-	vantages       []*vantage // by listener, nil without NAT discovery
+	listeners      []*listener // of the configuration, in its order
+	vantages       []*listener // that NAT discovery needs besides
 }
 
 // shared is what all workers share and no reload replaces: immutable after New, or
@@ -58,6 +59,7 @@ type shared struct {
 	alternates       atomic.Pointer[Alternates] // where clients are sent that get no allocation here
 	draining         atomic.Bool                // no new allocations
 	unlogged         atomic.Uint64              // lines the log could not take
+	noticed          chan struct{}              // a worker has something for the log: see limit_log.go
 	failures         chan failure               // to the log
 	unloggedFailures atomic.Uint64              // that did not get there
 	refused          [2]atomic.Bool             // GSO, GRO: the log has told that the kernel refused it
@@ -70,6 +72,7 @@ type state struct {
 	table         *allocation.Table
 	sockets       opener
 	counters      counters
+	tallies       [numNotices]tally // since the log asked last
 	verifierState auth.VerifierState
 	nonceState    auth.NonceState
 	nonceSpace    [auth.NonceSize]byte
@@ -95,6 +98,8 @@ type opener interface {
 	connected(a *allocation.Allocation, peer netip.AddrPort) bool
 	// connect begins to connect to a peer: errLater, or errInsufficientCapacity.
 	connect(a *allocation.Allocation, peer netip.AddrPort, rq *request) error
+	// meets says whether the client may send to a peer, which may be a new one.
+	meets(a *allocation.Allocation, peer netip.AddrPort) bool
 	end(a *allocation.Allocation, why EndReason)
 	// move begins to serve an allocation's client at another address, settle stops
 	// serving it at the old one. RFC 8016 §3.2.2.

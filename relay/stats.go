@@ -71,7 +71,8 @@ const (
 	counterListenerDrops    = counterTransportChanges + 1 // by the system, for want of room in a socket
 	counterRelayDrops       = counterListenerDrops + 1    // likewise
 	counterStreamsCut       = counterRelayDrops + 1
-	counterFromClients      = counterStreamsCut + 1 // packets and bytes over IPv4, the same over IPv6; likewise below
+	counterLimits           = counterStreamsCut + 1
+	counterFromClients      = counterLimits + int(numLimits) // packets and bytes over IPv4, the same over IPv6; likewise below
 	counterToPeers          = counterFromClients + 4
 	counterFromPeers        = counterToPeers + 4
 	counterToClients        = counterFromPeers + 4

@@ -40,6 +40,7 @@ type stream struct {
 	// immutable
 	conn      net.Conn
 	tuple     allocation.FiveTuple
+	listener  *listener     // nil in tests
 	datagrams bool          // DTLS: each read is one message, and each write
 	messages  messageWriter // conn, if it writes messages
 	ready     readyReader   // conn, if it reads records
@@ -344,6 +345,7 @@ func (s *stream) queue(w *worker, header, payload []byte, padding int) Drop {
 		c.queued = w.now
 	}
 	if backlog := int(s.queued.Load()) + len(c.frames); backlog > 0 && backlog+n > w.backlogBytes {
+		w.note(LimitBacklog, culprit{source: s.tuple.Client.Addr()})
 		return DropStreamBacklog
 	}
 	oldest := allocation.Time(s.writing.Load())
@@ -351,6 +353,7 @@ func (s *stream) queue(w *worker, header, payload []byte, padding int) Drop {
 		oldest = c.queued
 	}
 	if time.Duration(w.now-oldest) > w.backlogTime {
+		w.note(LimitBacklog, culprit{source: s.tuple.Client.Addr()})
 		return DropStreamBacklogAge
 	}
 	c.frames = append(c.frames, header...)
@@ -413,7 +416,7 @@ func (w *worker) serveFrames(s *stream, frames []byte) {
 		if err != nil || n > len(frames) {
 			break // the reader posts whole frames
 		}
-		w.origin = origin{tuple: s.tuple, stream: s}
+		w.origin = origin{tuple: s.tuple, stream: s, listener: s.listener}
 		w.serveClient(frames[:n], s.tos, &w.origin)
 		frames = frames[n:]
 	}

@@ -30,7 +30,6 @@ type worker struct {
 	start     time.Time // zero of the worker's clock
 	poller    netio.Poller
 	network   netio.Network
-	listeners []netio.Socket
 	workers   []*worker // all of them, by index
 	inbox     inbox
 	ended     chan endedAllocation // to the log
@@ -50,6 +49,11 @@ type worker struct {
 	sent    []delivery // beside outs: what each one was
 	stamped []stamped  // of outs, in a sample
 	closing []netio.Socket
+
+	listeners []netio.Socket // nil where one was closed
+	heard     []*listener    // beside listeners: whose each one is
+	forgotten []*listener    // whose socket is closed with this round
+
 	readers []*stream // their frames are done with at the end of the round
 	written []*stream // with data queued in this round
 	builder stun.Builder
@@ -155,7 +159,10 @@ func (w *worker) serveEvent(e netio.Event) {
 
 // serveListener reads one batch of what clients sent.
 func (w *worker) serveListener(index int) {
-	s, at := w.listeners[index], w.vantages[index]
+	s, at := w.listeners[index], w.heard[index]
+	if s == nil {
+		return // closed earlier in this round
+	}
 	packets, err := w.receive(s, listenerBatch)
 	if err != nil {
 		// It would stay readable for ever. Others go on.
@@ -171,7 +178,7 @@ func (w *worker) serveListener(index int) {
 			w.outward.known = false
 			*from = origin{
 				tuple:  allocation.FiveTuple{Client: packet.Addr, Server: packet.Local, Transport: allocation.UDP},
-				socket: s, vantage: at,
+				socket: s, listener: at,
 			}
 			if packet.Local != bound {
 				from.local = packet.Local.Addr()
@@ -258,6 +265,13 @@ func (w *worker) endRound() {
 		w.closing[i] = nil
 	}
 	w.closing = w.closing[:0]
+	for i, l := range w.forgotten {
+		if l.left.Add(-1) == 0 {
+			close(l.gone)
+		}
+		w.forgotten[i] = nil
+	}
+	w.forgotten = w.forgotten[:0]
 	w.settleLeases()
 	w.sendParcels()
 	w.noteShortcuts()
@@ -336,9 +350,11 @@ func (w *worker) finish() {
 	w.endRound()
 	w.endRound() // closes what could not leave in the first
 	for _, s := range w.listeners {
-		w.readDrops(counterListenerDrops, s)
-		_ = w.poller.Remove(s)
-		_ = s.Close()
+		if s != nil {
+			w.readDrops(counterListenerDrops, s)
+			_ = w.poller.Remove(s)
+			_ = s.Close()
+		}
 	}
 	_ = w.poller.Close()
 }

@@ -21,7 +21,7 @@ import (
 )
 
 // childEnv makes the test program the child of [TestKill]: it holds the store's path.
-const childEnv = "TURNOUT_TEST_STORE"
+const childEnv = "TEST_STORE_CHILD"
 
 const childWriters = 4
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"slices"
 	"sync"
 	"time"
@@ -84,7 +86,7 @@ func OpenNATS(ctx context.Context, c NATSConfig) (*NATS, error) {
 	defer cancel()
 	conn, err := nats.Connect(c.URL, n.options(ctx, c)...)
 	if err != nil {
-		return nil, fmt.Errorf("%w: connect to NATS: %w", ErrUnavailable, err)
+		return nil, connectError(err)
 	}
 	n.conn = conn
 	js, err := jetstream.New(conn)
@@ -99,6 +101,19 @@ func OpenNATS(ctx context.Context, c NATSConfig) (*NATS, error) {
 		}
 	}
 	return n, nil
+}
+
+// connectError tells a server that is away, for which one can wait, from one that does
+// not want us and from what cannot be used at all.
+func connectError(err error) error {
+	var network *net.OpError // a name that is not known, too
+	switch {
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked):
+		return fmt.Errorf("connect to NATS: the server refuses the user: check the password in store.nats.url, or store.nats.credentials (%w)", err)
+	case errors.As(err, &network), errors.Is(err, nats.ErrNoServers), errors.Is(err, nats.ErrTimeout), errors.Is(err, io.EOF):
+		return fmt.Errorf("%w: connect to NATS: %w", ErrUnavailable, err)
+	}
+	return fmt.Errorf("connect to NATS: %w", err)
 }
 
 func (n *NATS) options(ctx context.Context, c NATSConfig) []nats.Option {
@@ -204,10 +219,15 @@ func unreachable(err error) error {
 	for _, e := range []error{
 		context.DeadlineExceeded, context.Canceled, nats.ErrTimeout, nats.ErrNoResponders, nats.ErrDisconnected,
 		nats.ErrConnectionReconnecting, nats.ErrReconnectBufExceeded, nats.ErrNoServers,
-		jetstream.ErrNoStreamResponse, jetstream.ErrJetStreamNotEnabled, jetstream.ErrJetStreamNotEnabledForAccount,
+		jetstream.ErrJetStreamNotEnabled, jetstream.ErrJetStreamNotEnabledForAccount,
 	} {
 		if errors.Is(err, e) {
 			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+	}
+	for _, e := range []error{jetstream.ErrNoStreamResponse, jetstream.ErrStreamNotFound, jetstream.ErrBucketNotFound} {
+		if errors.Is(err, e) {
+			return fmt.Errorf("%w: the buckets are not there: if that lasts, restore them, or restart all services and relays to begin anew (%w)", ErrUnavailable, err)
 		}
 	}
 	var api *jetstream.APIError

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -132,6 +133,30 @@ func TestNoServer(t *testing.T) {
 	is(t, "open", err, ErrUnavailable)
 	if err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestRefusedUser tells a server that does not want us from one that is away: waiting does not help.
+func TestRefusedUser(t *testing.T) {
+	t.Parallel()
+	port := freePorts(t, 1)[0]
+	server := exec.Command(natsBinary(t), "-js", "-sd", t.TempDir(), "-a", "127.0.0.1", "-p", port, "--user", "turnout", "--pass", "right")
+	ok(t, server.Start())
+	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
+	until(t, "the server", func() bool {
+		n, err := OpenNATS(within(t), NATSConfig{URL: "nats://turnout:right@127.0.0.1:" + port, Bucket: "a"})
+		if err == nil {
+			_ = n.Close()
+		}
+		return err == nil
+	})
+	_, err := OpenNATS(within(t), NATSConfig{URL: "nats://turnout:wrong@127.0.0.1:" + port, Bucket: "a"})
+	if err == nil || errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "refuses the user") || strings.Contains(err.Error(), "wrong") {
+		t.Errorf("%v", err)
+	}
+	_, err = OpenNATS(within(t), NATSConfig{URL: "nats://127.0.0.1:" + port, Credentials: "none.creds", Bucket: "a"})
+	if err == nil || errors.Is(err, ErrUnavailable) {
+		t.Errorf("without the file of credentials: %v", err)
 	}
 }
 

@@ -8,6 +8,7 @@ const (
 	faultStore fault = iota
 	faultRevocations
 	faultRevocationsOverflow
+	faultKeys
 	faultIssuerKeys
 	faultCertificateExpired
 	faultCertificateExpires
@@ -22,6 +23,7 @@ var faults = [numFaults]struct{ name, sentence string }{
 	faultStore:               {"store", "The store cannot be reached or written: users cannot be created or revoked, and revocations made elsewhere are not known here."},
 	faultRevocations:         {"revocations", "Revocations in the store are not followed, or one of them cannot be read: who has been revoked may not be known here."},
 	faultRevocationsOverflow: {"revocations_overflow", "There are more revocations than can be told apart: credentials that nobody revoked are refused, too."},
+	faultKeys:                {"keys", "The keys in the store are not those of the store that this process was started with, or cannot be read: rotations made elsewhere are not followed here."},
 	faultIssuerKeys:          {"issuer_keys", "The keys of a token issuer cannot be fetched: its tokens are taken as long as the keys known before are its own."},
 	faultCertificateExpired:  {"certificate_expired", "A certificate has expired: clients refuse TLS and DTLS connections."},
 	faultCertificateExpires:  {"certificate_expires", "A certificate will expire soon and has not been renewed."},

@@ -51,7 +51,7 @@ func (s *service) useOffer(o *offer) {
 	}
 	var ctx context.Context
 	ctx, o.stop = context.WithCancel(s.background)
-	s.keep.background.Go(func() { o.verifier.Run(ctx) })
+	s.keep.Load().background.Go(func() { o.verifier.Run(ctx) })
 	s.verifier.Store(o.verifier)
 	s.health.set("issuers", issuersProbe(o.verifier))
 	s.handler.current.Store(o.service)

@@ -38,10 +38,11 @@ type keychain struct {
 	now       func() time.Time
 
 	mu      sync.Mutex
-	maxTTL  time.Duration // longest life of a credential; guarded by mu
-	secrets aging         // guarded by mu
-	access  aging         // guarded by mu
-	closed  bool          // guarded by mu
+	maxTTL  time.Duration    // longest life of a credential; guarded by mu
+	secrets aging            // guarded by mu
+	access  aging            // guarded by mu
+	closed  bool             // guarded by mu
+	refused map[string]error // why a document was not taken over, by its name; guarded by mu
 }
 
 // An aging is the secrets of one purpose. Which of them are valid changes with time.
@@ -327,45 +328,3 @@ func (c *keychain) replaceTokens(raw json.RawMessage) error {
 	}
 	return err
 }
-
-// take takes over what the store tells of a document. Keys of a store that is not the one these are from are not.
-func (c *keychain) take(ctx context.Context, r identity.Record) error {
-	var a *aging
-	switch r.Key {
-	case identity.RelaySecretsDocument:
-		a = &c.secrets
-	case identity.AccessKeysDocument:
-		a = &c.access
-	case identity.TokenKeysDocument:
-	default:
-		return nil
-	}
-	if r.Value == nil {
-		return nil // gone: what is known goes on to be good
-	}
-	mark, err := identity.ReadDocument[string](ctx, c.store, identity.MarkDocument)
-	if err != nil {
-		return err
-	}
-	if mark != c.mark {
-		return errOtherStore
-	}
-	if a == nil {
-		return c.replaceTokens(r.Value)
-	}
-	var all identity.Secrets
-	if json.Unmarshal(r.Value, &all) != nil || len(all) == 0 {
-		return fmt.Errorf("%s in the store are not readable", r.Key)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	a.kept = all
-	if len(a.configured) == 0 {
-		c.tellLocked(a)
-	}
-	return nil
-}
-
-// errOtherStore: the store was emptied or replaced while this process ran.
-var errOtherStore = errors.New("another store is in the place of the one that this process was started with; " +
-	"put that one back, or restart all services and relays to go over to the new one")

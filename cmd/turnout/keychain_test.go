@@ -351,6 +351,13 @@ func TestOtherStore(t *testing.T) {
 	if err := k.chain.take(t.Context(), r); !errors.Is(err, errOtherStore) {
 		t.Errorf("of another store: %v", err)
 	}
+	var told bool
+	for _, trouble := range k.probe() {
+		told = told || trouble.fault == faultKeys
+	}
+	if !told {
+		t.Errorf("troubles: %v", k.probe())
+	}
 	if after := k.chain.access.kept; !bytes.Equal(before[0].Value, after[0].Value) {
 		t.Error("its keys were taken over")
 	}

@@ -33,8 +33,8 @@ func (s *service) scrape() metrics.Reading {
 		},
 		LogLost: s.journal.lost.Load(),
 	}
-	if s.keep != nil {
-		r.Store = s.keep.scrape()
+	if k := s.keep.Load(); k != nil {
+		r.Store = k.scrape()
 	}
 	if v := s.verifier.Load(); v != nil {
 		for _, i := range v.Status() {

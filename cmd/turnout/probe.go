@@ -21,6 +21,9 @@ func (k *keep) probe() []trouble {
 	} else if err := k.revocations.Status(); err != nil {
 		all = append(all, trouble{fault: faultRevocations, err: err})
 	}
+	if err := k.chain.status(); err != nil {
+		all = append(all, trouble{fault: faultKeys, err: err})
+	}
 	if k.revocations.Overflowed() {
 		all = append(all, trouble{fault: faultRevocationsOverflow})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"turnout/internal/config"
 	"turnout/relay"
@@ -87,6 +88,7 @@ func (s *service) apply(ctx context.Context, before, now *running) error {
 		if now.relaying.config, err = s.nextRelay(before, now); err != nil {
 			return err
 		}
+		now.relaying.bound = boundSoFar(before.relaying, now.relaying.config.Listeners)
 	}
 	offer, err := s.nextOffer(now)
 	if err != nil {
@@ -96,7 +98,12 @@ func (s *service) apply(ctx context.Context, before, now *running) error {
 		if err := (*server).Reload(now.relaying.config); err != nil {
 			return err
 		}
-		now.relaying.bound = (*server).Addrs()
+		if bound := (*server).Addrs(); !slices.Equal(bound, now.relaying.bound) { // some port was left to the system
+			now.relaying.bound = bound
+			if exact, err := s.nextOffer(now); err == nil { // it was good without that port
+				offer = exact
+			}
+		}
 	}
 	now.trust.adopt(now.loaded, offer)
 	s.useOffer(offer)
@@ -117,13 +124,27 @@ func (s *service) nextRelay(before, now *running) (c relay.Config, err error) {
 	return c, nil
 }
 
+// boundSoFar is where listeners will be bound, as far as that is known before: some ports are left to the system.
+func boundSoFar(before relaying, asked []relay.Listener) (all []relay.Listener) {
+	for _, l := range asked {
+		if i := slices.Index(before.config.Listeners, l); i >= 0 {
+			l = before.bound[i]
+		}
+		all = append(all, l)
+	}
+	return all
+}
+
 // fixed names keys that need a restart in the case of this configuration.
 func (s *service) fixed(next *config.Loaded) (keys []string) {
 	before := s.current.Load().loaded
+	if (len(before.Listen) == 0) != (len(next.Listen) == 0) { // a relay begins or ends
+		keys = append(keys, "listen")
+	}
 	if retention(next) > retention(before) { // what was revoked before may be forgotten already
 		keys = append(keys, "api.issuers")
 	}
-	if next.FirstSecret && s.keep == nil { // there is no store to make it in
+	if next.FirstSecret && s.keep.Load() == nil { // there is no store to make it in
 		keys = append(keys, "auth.secrets", "auth.users", "auth.oauth.keys", "auth.oauth.server-name")
 	}
 	return keys

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -77,7 +78,7 @@ type service struct {
 	endsAt   atomic.Pointer[time.Time]   // when it ends what is live, once it drains to the end
 	started  time.Time
 	admins   []*admin.Server
-	keep     *keep
+	keep     atomic.Pointer[keep]           // nil before it is open, and where nothing is kept
 	verifier atomic.Pointer[token.Verifier] // nil without api
 	api      *api.Server                    // nil where there is none
 	ended    chan error                     // one value from each goroutine
@@ -119,10 +120,9 @@ func (a *app) serve(ctx context.Context, src *source) error {
 	defer s.health.watch(s.log)()
 	now := *s.current.Load()
 	l := now.loaded
-	t, err := a.openTrust(ctx, l, s)
-	if err != nil {
-		return err
-	}
+	s.reloading <- struct{}{} // what is not there yet cannot be reloaded: whoever asks for it waits
+	begun := sync.OnceFunc(func() { <-s.reloading })
+	defer begun()
 	tr, err := newTransports(l, s.log)
 	if err != nil {
 		return err
@@ -131,6 +131,13 @@ func (a *app) serve(ctx context.Context, src *source) error {
 	defer tr.watch(ctx)()
 	s.health.set("certificates", certificatesProbe(a.now, tr.certificates, tr.https))
 	if s.own, err = s.listenAdmins(l, tr); err != nil {
+		return err
+	}
+	t, err := a.openTrust(ctx, l, s)
+	if errors.Is(err, errStopped) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	at, err := s.listenAPI(l, tr)
@@ -154,6 +161,7 @@ func (a *app) serve(ctx context.Context, src *source) error {
 	}
 	t.adopt(l, s.offer)
 	s.serving.Store(true)
+	begun()
 	if err := a.announce(ctx, l, t, s, r); err != nil {
 		return errors.Join(err, stop())
 	}
@@ -175,14 +183,15 @@ func (a *app) serve(ctx context.Context, src *source) error {
 // openTrust opens what is kept and connects it with the checks of credentials. Revocations end what is live on the relay.
 func (a *app) openTrust(ctx context.Context, l *config.Loaded, s *service) (t trust, err error) {
 	if keepNeeded(l) {
-		s.keep, err = a.openKeep(ctx, l, s.revoked(a.now))
+		k, err := s.awaitKeep(ctx, l)
 		if err != nil {
 			return t, err
 		}
-		s.keep.begin(s.log)
-		s.health.set("store", s.keep.probe)
+		k.begin(s.log)
+		s.keep.Store(k)
+		s.health.set("store", k.probe)
 	}
-	return a.trust(ctx, l, s.keep)
+	return a.trust(ctx, l, s.keep.Load())
 }
 
 // A relaying is where the relay listens and relays from; without a relay it is empty.
@@ -239,7 +248,7 @@ func (s *service) startAPI(now *running) error {
 		return err
 	}
 	s.useOffer(offer)
-	s.keep.care(s.background, s.app.now, s.log)
+	s.keep.Load().care(s.background, s.app.now, s.log)
 	s.run(func() error { return s.api.Serve(&s.handler) })
 	return nil
 }

@@ -319,7 +319,7 @@ peers: {allow: [10.0.0.0/8], deny: [10.1.0.0/16]}
 auth: {secrets: [{id: new, secret: a-secret-of-some-length}, {id: old, secret: another-secret-of-some-length}], users: {alice: wonderland}, expiry: hard}
 quota: {user: {allocations: 5, bandwidth: 60000000}, allocation: {bandwidth: 50000000}, total: {allocations: 6}}
 classes: {gold: {allocations: 14, bandwidth: 150000000}}
-limits: {permissions: 7, channels: 8, connections: 13, unauthenticated: {rate: 9, burst: 10}, backlog: {bytes: 70000, time: 12ms}}
+limits: {new-peers: 15, permissions: 7, channels: 8, connections: 13, unauthenticated: {rate: 9, burst: 10}, backlog: {bytes: 70000, time: 12ms}}
 mobility: true
 alternates: [{url: "turn:192.0.2.9?transport=udp", weight: 3, domain: other.example}]
 drain: {alternate: ["turns:[2001:db8::9]:3479"]}
@@ -346,7 +346,7 @@ log: {level: error}
 		NoTCP:     true, TCPPorts: []relay.PortRange{{Min: 443, Max: 443}, {Min: 1024, Max: 2000}}, MaxConnections: 13,
 		PeersAllow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, PeersDeny: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")},
 		HostAddresses:   []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback(), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("10.0.0.4"), netip.MustParseAddr("203.0.113.7")},
-		UserAllocations: 5, UserBandwidth: 60000000, Classes: map[string]relay.Class{"gold": {Allocations: 14, Bandwidth: 150000000}}, AllocationBandwidth: 50000000, TotalAllocations: 6, MaxPermissions: 7, MaxChannels: 8,
+		UserAllocations: 5, UserBandwidth: 60000000, Classes: map[string]relay.Class{"gold": {Allocations: 14, Bandwidth: 150000000}}, AllocationBandwidth: 50000000, TotalAllocations: 6, NewPeers: 15, MaxPermissions: 7, MaxChannels: 8,
 		UnauthenticatedRate: 9, UnauthenticatedBurst: 10, BacklogBytes: 70000, BacklogTime: 12 * time.Millisecond,
 		Network: network, Verifier: got.Verifier, Logger: got.Logger,
 	}

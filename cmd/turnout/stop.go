@@ -105,7 +105,7 @@ func (s *service) close() {
 	case <-time.After(hardStop): // a worker hangs, and with it the last reload
 	}
 	s.end()
-	s.keep.close()
+	s.keep.Load().close()
 }
 
 func (s *service) closeAPI() {

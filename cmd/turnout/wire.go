@@ -233,6 +233,7 @@ func (a *app) relayConfig(l *config.Loaded, t trust, addresses []allocation.Rela
 		Classes:              classes(l.Classes),
 		AllocationBandwidth:  int64(l.Quota.Allocation.Bandwidth),
 		TotalAllocations:     l.Quota.Total.Allocations,
+		NewPeers:             l.Limits.NewPeers,
 		MaxPermissions:       l.Limits.Permissions,
 		MaxChannels:          l.Limits.Channels,
 		UnauthenticatedRate:  l.Limits.Unauthenticated.Rate,

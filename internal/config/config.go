@@ -24,8 +24,8 @@ type Config struct {
 
 	// Where clients are served, as scheme://address:port. Schemes are udp, tcp, tls and dtls.
 	// 0.0.0.0 means every IPv4 interface, [::] every IPv6 one. Port 0 takes a free port at every start.
-	// Needed: without a listener there is no relay. Put this host's public addresses here. Needs a restart.
-	Listen []Listener `key:"listen" example:"[udp://127.0.0.1:3478, tcp://127.0.0.1:3478]" shape:"a list of scheme://address:port"`
+	// Needed: without a listener there is no relay. Put this host's public addresses here. Reloadable.
+	Listen []Listener `key:"listen" reload:"true" example:"[udp://127.0.0.1:3478, tcp://127.0.0.1:3478]" shape:"a list of scheme://address:port"`
 
 	// Certificates of tls:// and dtls:// listeners, which need one.
 	TLS TLS `key:"tls"`
@@ -281,6 +281,12 @@ type Limits struct {
 
 	// Channels of one allocation. Reloadable.
 	Channels int `key:"channels" reload:"true" default:"1024" min:"1" max:"16384"`
+
+	// Peers a second, addresses with a port, that a user may send to for the first time in 5 minutes: by an indication, a
+	// channel or a connection. Ten seconds' worth may be met at once: a call tries up to a hundred when it begins. It keeps
+	// credentials from being used to look for open ports; 20 does so and disturbs no call. Of an allocation, where the
+	// credential names no user. If zero, no limit. Needs a restart.
+	NewPeers int `key:"new-peers" default:"0" min:"0" max:"1000000"`
 
 	// TCP connections to peers of one allocation (RFC 6062). Each takes up to six file descriptors. Reloadable.
 	Connections int `key:"connections" reload:"true" default:"64" min:"1" max:"4096"`

@@ -166,6 +166,7 @@ classes:
 limits:
   permissions: 10
   channels: 20
+  new-peers: 25
   connections: 30
   unauthenticated:
     rate: -1

@@ -5,5 +5,4 @@ package config
 // ignored. Whoever builds a feature declares its field and deletes its line.
 var unavailable = []string{
 	"relay.offload",
-	"limits.new-peers",
 }

@@ -44,6 +44,7 @@ type counted interface {
 	EachRequest(yield func(method string, code int, n uint64))
 	EachDrop(yield func(reason string, n uint64))
 	EachAuthentication(yield func(result string, n uint64))
+	EachLimit(yield func(limit string, n uint64))
 	EachTraffic(yield func(direction, family string, t relay.Traffic))
 }
 
@@ -76,6 +77,7 @@ var (
 	packets      = describe("relayed_packets_total", "Packets of application data: from_client and from_peer arrived, to_client and to_peer were sent. TCP connections to peers have none. The family is that of the client's or the peer's address.", "direction", "family")
 	bytes        = describe("relayed_bytes_total", "Bytes of application data without any header, in the directions and families of relayed_packets_total.", "direction", "family")
 	latency      = describe("relay_latency_seconds", "Time from the system's receipt of a packet to its sending, of a sample of UDP packets (relay.latency-sample).", "direction")
+	limits       = describe("limits_total", "How often a limit was reached: requests refused, packets dropped, and waits of TCP connections.", "limit")
 	drops        = describe("drops_total", "Packets that were not relayed or answered, by reason.", "reason")
 	socketDrops  = describe("socket_drops_total", "What the system dropped at sockets, mostly because their buffers were full; datagrams that arrived together count as one.", "socket")
 	budgetsSpent = describe("unauthenticated_budgets_spent", "Sources that get no answer to what is not authenticated, since they used up their budget.")
@@ -94,7 +96,7 @@ var (
 	groSegments   = describe("gro_segments_total", "Datagrams in the reads of gro_messages_total.")
 	shortcut      = describe("shortcut_enabled", "1 while every worker uses this shortcut of the kernel, else 0.", "shortcut")
 
-	handshakes  = describe("handshakes_total", "TLS and DTLS handshakes completed; those that were not are drops.", "transport")
+	handshakes  = describe("handshakes_total", "TLS and DTLS handshakes that were completed or failed; drops_total says why, and which were displaced by others.", "transport", "result")
 	halfOpen    = describe("handshakes", "Handshakes under way, PROXY headers included.")
 	passedOn    = describe("fallback_connections_total", "Connections of browsers passed on to the HTTPS server.")
 	certificate = describe("certificate_expiry_timestamp_seconds", "When a certificate in use expires, by its key in the configuration.", "key")
@@ -231,9 +233,10 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	})
 	s.counted.EachDrop(func(reason string, n uint64) { counter(drops, n, reason) })
 	over.EachDrop(func(reason string, n uint64) { counter(drops, n, reason) })
-	over.EachCompleted(func(transport string, n uint64) { counter(handshakes, n, transport) })
+	over.EachHandshake(func(transport, result string, n uint64) { counter(handshakes, n, transport, result) })
 	gauge(halfOpen, over.HalfOpen)
 	counter(passedOn, over.PassedOn)
+	s.counted.EachLimit(func(limit string, n uint64) { counter(limits, n, limit) })
 	s.counted.EachAuthentication(func(result string, n uint64) { counter(authentication, n, result) })
 }
 

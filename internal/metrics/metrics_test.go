@@ -27,6 +27,8 @@ func (words) EachRequest(yield func(method string, code int, n uint64)) {
 
 func (words) EachDrop(yield func(reason string, n uint64)) { yield("no_permission", 3) }
 
+func (words) EachLimit(yield func(limit string, n uint64)) { yield("new_peers", 14) }
+
 func (words) EachAuthentication(yield func(result string, n uint64)) { yield("ok", 4) }
 
 func (words) EachTraffic(yield func(direction, family string, t relay.Traffic)) {
@@ -57,7 +59,7 @@ func example() *collector {
 	}, func() secure.Stats {
 		return secure.Stats{
 			HalfOpen: 27, PassedOn: 28, Expiries: map[string]time.Time{"tls.cert": time.Unix(29, 0)},
-			CompletedBy: map[secure.Protocol]uint64{secure.TLS: 30, secure.DTLS: 31}, DroppedBy: map[secure.Drop]uint64{secure.DropProxyHeader: 32},
+			CompletedBy: map[secure.Protocol]uint64{secure.TLS: 30, secure.DTLS: 31}, FailedBy: map[secure.Protocol]uint64{secure.TLS: 43, secure.DTLS: 44}, DroppedBy: map[secure.Drop]uint64{secure.DropProxyHeader: 32},
 		}
 	})
 }
@@ -119,8 +121,11 @@ turnout_gro_segments_total 36
 turnout_gso_messages_total 33
 turnout_gso_segments_total 34
 turnout_handshakes 27
-turnout_handshakes_total{transport="dtls"} 31
-turnout_handshakes_total{transport="tls"} 30
+turnout_handshakes_total{result="completed",transport="dtls"} 31
+turnout_handshakes_total{result="completed",transport="tls"} 30
+turnout_handshakes_total{result="failed",transport="dtls"} 44
+turnout_handshakes_total{result="failed",transport="tls"} 43
+turnout_limits_total{limit="new_peers"} 14
 turnout_panics_total 21
 turnout_peer_connections 29
 turnout_read_datagrams_bucket{le="1"} 54

@@ -12,7 +12,7 @@ import (
 // closed are the closed sets of labels' values that the callers of this package choose from: by metric and label, or by label
 // where it has one meaning in all of them. What the relay itself counts has words of its own; see Words.
 var closed = map[string][]string{
-	"degraded.reason":                 {"store", "revocations", "revocations_overflow", "issuer_keys", "certificate_expired", "certificate_expires", "reload", "log"},
+	"degraded.reason":                 {"store", "revocations", "revocations_overflow", "keys", "issuer_keys", "certificate_expired", "certificate_expires", "reload", "log"},
 	"config_reloads_total.result":     {"ok", "failed"},
 	"log_lines_total.level":           {"debug", "info", "warn", "error"},
 	"credentials_total.dialect":       {"native", "acs", "rest", "cloudflare", "twilio", "matrix"},
@@ -70,8 +70,18 @@ func Words(metric, label string) (all []string, ok bool) {
 		})
 	case "authentications_total.result":
 		relay.Stats{}.EachAuthentication(func(result string, _ uint64) { all = append(all, result) })
-	case "handshakes_total.transport":
-		secure.Stats{}.EachCompleted(func(protocol string, _ uint64) { all = append(all, protocol) })
+	case "handshakes_total.transport", "handshakes_total.result":
+		secure.Stats{}.EachHandshake(func(protocol, result string, _ uint64) {
+			word := protocol
+			if label == "result" {
+				word = result
+			}
+			if !slices.Contains(all, word) {
+				all = append(all, word)
+			}
+		})
+	case "limits_total.limit":
+		relay.Stats{}.EachLimit(func(limit string, _ uint64) { all = append(all, limit) })
 	case "allocations.transport":
 		for _, t := range []allocation.Transport{allocation.UDP, allocation.TCP, allocation.TLS, allocation.DTLS} {
 			all = append(all, t.String())

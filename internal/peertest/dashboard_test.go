@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/exec"
@@ -20,16 +21,15 @@ import (
 // A query is one of a panel of the Grafana dashboard.
 type query struct{ panel, expression string }
 
-// TestDashboard has a real Prometheus scrape a relay under load and run every
+// TestDashboard has a real Prometheus scrape a relay under the load of "turnout bench" and run every
 // query of the dashboard: each gives data.
 func TestDashboard(t *testing.T) {
 	peers(t)
 	t.Parallel()
 	s := startSecured(t, "127.0.0.1:9")
 	prometheus := startPrometheus(t, s.admin)
-	client, _ := pionClient(t, "udp", s.address(), user, password)
-	relayed, peer := allocate(t, client), listen(t, "127.0.0.1:0")
-
+	startGenerator(t, netip.MustParseAddrPort(s.address()), 0, flowsOf(100, 10), 2*time.Minute) // longer than is waited for
+	eventually(t, "every flow relays", func() error { return relaying(t, s.admin, status{}, 100) })
 	pending := dashboard(t)
 	if len(pending) < 20 {
 		t.Fatalf("only %d queries", len(pending))
@@ -37,7 +37,7 @@ func TestDashboard(t *testing.T) {
 	// Rates need two scrapes, and a panel of errors and drops needs some of both.
 	deadline := time.Now().Add(60 * time.Second)
 	for round := 0; len(pending) > 0; round++ {
-		load(t, s, relayed, peer)
+		disturb(t, s)
 		var empty []query
 		for _, q := range pending {
 			n, err := prometheus.series(q.expression)
@@ -59,14 +59,13 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
-// load is a little of everything: relayed datagrams, a refused request, and a datagram that is dropped.
-func load(t *testing.T, s *secured, relayed, peer net.PacketConn) {
+// disturb is what the generator's flows do not have: a refused request, a datagram that is dropped, and an allocation that
+// ends.
+func disturb(t *testing.T, s *secured) {
 	t.Helper()
-	for range 20 {
-		send(t, relayed, "there", peer.LocalAddr())
-		receive(t, peer, "there")
-		send(t, peer, "and back", relayed.LocalAddr())
-		receive(t, relayed, "and back")
+	ending, _ := pionClient(t, "udp", s.address(), user, password)
+	if err := allocate(t, ending).Close(); err != nil {
+		t.Fatal(err)
 	}
 	conn, err := net.Dial("udp", s.address())
 	if err != nil {
@@ -115,8 +114,8 @@ func dashboard(t *testing.T) []query {
 // A prometheus is a running one.
 type prometheus struct{ address string }
 
-// startPrometheus runs one that scrapes a relay and has deploy's rules, until the test is over.
-func startPrometheus(t *testing.T, target string) *prometheus {
+// startPrometheus runs one that scrapes a relay and has deploy's rules, until the test is over. It has these flags besides.
+func startPrometheus(t *testing.T, target string, flags ...string) *prometheus {
 	t.Helper()
 	name := tool(t, "prometheus")
 	dir := t.TempDir()
@@ -133,8 +132,8 @@ func startPrometheus(t *testing.T, target string) *prometheus {
 	}
 	p := &prometheus{fmt.Sprintf("127.0.0.1:%d", freePorts(t, 1).first)}
 	printed := &log{}
-	command := exec.Command(name, "--config.file="+file, "--web.listen-address="+p.address,
-		"--storage.tsdb.path="+filepath.Join(dir, "data"), "--log.level=warn")
+	command := exec.Command(name, append(flags, "--config.file="+file, "--web.listen-address="+p.address,
+		"--storage.tsdb.path="+filepath.Join(dir, "data"), "--log.level=warn")...)
 	command.Stdout, command.Stderr = printed, printed
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
@@ -161,11 +160,23 @@ func startPrometheus(t *testing.T, target string) *prometheus {
 
 // series is how many series a query gives now, those without a value (NaN) left out.
 func (p *prometheus) series(expression string) (int, error) {
+	values, err := p.values(expression)
+	n := 0
+	for _, v := range values {
+		if v != "NaN" {
+			n++
+		}
+	}
+	return n, err
+}
+
+// values are those of the series that a query gives now.
+func (p *prometheus) values(expression string) ([]string, error) {
 	client := &http.Client{Timeout: 10 * time.Second}
 	defer client.CloseIdleConnections()
 	response, err := client.Get("http://" + p.address + "/api/v1/query?query=" + url.QueryEscape(expression))
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer response.Body.Close()
 	var answer struct {
@@ -173,16 +184,14 @@ func (p *prometheus) series(expression string) (int, error) {
 		Data          struct{ Result []struct{ Value [2]any } }
 	}
 	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
-		return 0, err
+		return nil, err
 	}
 	if answer.Status != "success" {
-		return 0, fmt.Errorf("%s: %s", answer.Status, answer.Error)
+		return nil, fmt.Errorf("%s: %s", answer.Status, answer.Error)
 	}
-	n := 0
+	var values []string
 	for _, r := range answer.Data.Result {
-		if r.Value[1] != "NaN" {
-			n++
-		}
+		values = append(values, fmt.Sprint(r.Value[1]))
 	}
-	return n, nil
+	return values, nil
 }

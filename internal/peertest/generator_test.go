@@ -33,7 +33,8 @@ func flowsOf(flows int, rate float64) bench.Scenario {
 }
 
 // startGenerator has a generator make its allocations, one for each flow and each a user's of its own,
-// relay for some time, and give them back.
+// relay for some time, and give them back. It ends early with the test. The pid is the server's, whose
+// sockets are looked at; 0 for none.
 func startGenerator(t *testing.T, server netip.AddrPort, pid int, s bench.Scenario, duration time.Duration) *generator {
 	t.Helper()
 	name, err := binary()
@@ -42,11 +43,14 @@ func startGenerator(t *testing.T, server netip.AddrPort, pid int, s bench.Scenar
 	}
 	g := &generator{
 		job: bench.Job{
-			Scenario: s, Server: server, ServerPIDs: []int{pid}, Spread: true, Local: netip.MustParseAddr("127.0.0.1"),
+			Scenario: s, Server: server, Spread: true, Local: netip.MustParseAddr("127.0.0.1"),
 			Credentials: bench.Credentials{Secret: secret, Expires: time.Now().Add(time.Hour)},
 			Duration:    duration, Release: true, Seed: 1,
 		},
 		printed: &log{}, answer: make(chan answered, 1),
+	}
+	if pid != 0 {
+		g.job.ServerPIDs = []int{pid}
 	}
 	command := exec.CommandContext(t.Context(), name, "bench", "generate")
 	command.Stderr = g.printed

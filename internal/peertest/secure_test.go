@@ -71,13 +71,19 @@ func startSecured(t *testing.T, fallback string) *secured {
 // certify writes a certificate of both loopback addresses, and returns the hash of its key.
 func certify(t *testing.T, dir string) (spki string) {
 	t.Helper()
+	return certifyUntil(t, dir, time.Now().Add(24*time.Hour))
+}
+
+// certifyUntil is certify with a time of expiry.
+func certifyUntil(t *testing.T, dir string, expires time.Time) (spki string) {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: expires,
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, IsCA: true, BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)

@@ -37,6 +37,7 @@ relay:
   addresses: [127.0.0.1, "::1"]
   ports: %[3]d-%[4]d
   channels: rfc5766
+  latency-sample: 1
 peers:
   allow: [127.0.0.0/8, "::1/128"]
 auth:
@@ -135,8 +136,23 @@ func launch(t *testing.T, admin string, args ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return launchBy(t, admin, exec.Command(name, append([]string{"serve"}, args...)...))
+}
+
+// launchBy is launch with a command that becomes turnout.
+func launchBy(t *testing.T, admin string, command *exec.Cmd) *process {
+	t.Helper()
+	p := begin(t, command)
+	if err := ready(t, "http://"+admin+"/readyz", p.ended); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// begin is launchBy that does not wait until turnout is ready.
+func begin(t *testing.T, command *exec.Cmd) *process {
+	t.Helper()
 	home, printed := t.TempDir(), &log{}
-	command := exec.Command(name, append([]string{"serve"}, args...)...)
 	command.Env = append(os.Environ(), "HOME="+home, "XDG_STATE_HOME="+home)
 	command.Stdout, command.Stderr = printed, printed
 	if err := command.Start(); err != nil {
@@ -159,9 +175,6 @@ func launch(t *testing.T, admin string, args ...string) *process {
 			t.Logf("turnout printed:\n%s", printed)
 		}
 	})
-	if err := ready(t, "http://"+admin+"/readyz", p.ended); err != nil {
-		t.Fatal(err)
-	}
 	return p
 }
 

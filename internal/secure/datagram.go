@@ -202,7 +202,7 @@ func (l *dtlsListener) serve(a *association) {
 			conn.Close()
 		}
 		why := reason(err)
-		t.counters.drop(why)
+		t.counters.fail(DTLS, why)
 		t.log.Debug("a connection did not get through", "client", a.path.client, "server", a.path.server, "reason", why.String(), "error", err)
 		return
 	}

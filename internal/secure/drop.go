@@ -81,6 +81,7 @@ func (p Protocol) String() string { return [numProtocols]string{"tls", "dtls"}[p
 type counters struct {
 	drops     [numDrops]atomic.Uint64
 	completed [numProtocols]atomic.Uint64
+	failed    [numProtocols]atomic.Uint64
 	passedOn  atomic.Uint64
 }
 
@@ -90,10 +91,20 @@ func (c *counters) drop(d Drop) {
 	}
 }
 
+// fail counts a connection that did not get through, and its handshake where that came to a bad end by itself.
+func (c *counters) fail(p Protocol, why Drop) {
+	c.drop(why)
+	switch why {
+	case DropHandshakeFailed, DropHandshakeTimeout, DropClientHelloTooLong:
+		c.failed[p].Add(1)
+	}
+}
+
 // Stats are totals since the start and gauges of now.
 type Stats struct {
 	HalfOpen    int                  // handshakes under way
 	CompletedBy map[Protocol]uint64  // handshakes
+	FailedBy    map[Protocol]uint64  // likewise; each is a drop too, which says why
 	PassedOn    uint64               // connections given to the HTTPS server
 	DroppedBy   map[Drop]uint64      // connections and datagrams
 	Expiries    map[string]time.Time // of the certificates in use, by their key in the configuration
@@ -102,11 +113,11 @@ type Stats struct {
 // Stats reads the counters; cheap enough for every scrape.
 func (t *Transports) Stats() Stats {
 	s := Stats{
-		HalfOpen: t.handshakes.count(), CompletedBy: map[Protocol]uint64{}, PassedOn: t.counters.passedOn.Load(),
+		HalfOpen: t.handshakes.count(), CompletedBy: map[Protocol]uint64{}, FailedBy: map[Protocol]uint64{}, PassedOn: t.counters.passedOn.Load(),
 		DroppedBy: map[Drop]uint64{}, Expiries: map[string]time.Time{},
 	}
 	for p := range numProtocols {
-		s.CompletedBy[p] = t.counters.completed[p].Load()
+		s.CompletedBy[p], s.FailedBy[p] = t.counters.completed[p].Load(), t.counters.failed[p].Load()
 	}
 	for _, d := range Drops() {
 		s.DroppedBy[d] = t.counters.drops[d].Load()
@@ -126,9 +137,10 @@ func (s Stats) EachDrop(yield func(reason string, n uint64)) {
 	}
 }
 
-// EachCompleted yields every protocol with how many handshakes succeeded, in order.
-func (s Stats) EachCompleted(yield func(protocol string, n uint64)) {
+// EachHandshake yields every protocol with how many handshakes were completed and how many failed, in order.
+func (s Stats) EachHandshake(yield func(protocol, result string, n uint64)) {
 	for p := range numProtocols {
-		yield(p.String(), s.CompletedBy[p])
+		yield(p.String(), "completed", s.CompletedBy[p])
+		yield(p.String(), "failed", s.FailedBy[p])
 	}
 }

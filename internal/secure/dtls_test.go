@@ -179,7 +179,7 @@ func TestDTLSForgedHello(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		s := h.Stats()
-		if s.CompletedBy[DTLS] != 1 || s.DroppedBy[DropHandshakeTimeout]+s.DroppedBy[DropHandshakeFailed] == 0 {
+		if s.CompletedBy[DTLS] != 1 || s.DroppedBy[DropHandshakeTimeout]+s.DroppedBy[DropHandshakeFailed] == 0 || s.FailedBy[DTLS] == 0 {
 			t.Errorf("%d completed, %d timed out, %d failed", s.CompletedBy[DTLS], s.DroppedBy[DropHandshakeTimeout], s.DroppedBy[DropHandshakeFailed])
 		}
 	})

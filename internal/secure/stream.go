@@ -150,7 +150,11 @@ func (l *streamListener) serve(raw net.Conn) {
 	}
 	if err != nil {
 		why := reason(err)
-		t.counters.drop(why)
+		if l.secured {
+			t.counters.fail(TLS, why)
+		} else {
+			t.counters.drop(why) // of a PROXY header alone
+		}
 		t.log.Debug("a connection did not get through", "client", from, "server", l.Addr().String(), "reason", why.String(), "error", err)
 		l.disown(raw)
 		raw.Close()

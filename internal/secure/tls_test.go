@@ -86,7 +86,7 @@ func TestTLSWithUnknownProtocols(t *testing.T) {
 		t.Error("TLS 1.1 is served")
 	}
 	stop()
-	if s := h.Stats(); s.DroppedBy[DropHandshakeFailed] != 5 || s.CompletedBy[TLS] != 0 {
+	if s := h.Stats(); s.DroppedBy[DropHandshakeFailed] != 5 || s.FailedBy[TLS] != 5 || s.CompletedBy[TLS] != 0 {
 		t.Errorf("%d failed, %d completed", s.DroppedBy[DropHandshakeFailed], s.CompletedBy[TLS])
 	}
 }
@@ -137,7 +137,7 @@ func TestFallback(t *testing.T) {
 		echoes(t, conn, "not HTTP")
 	}
 	transport.CloseIdleConnections()
-	if s := h.Stats(); s.PassedOn != 2 || s.CompletedBy[TLS] != 3 {
+	if s := h.Stats(); s.PassedOn != 2 || s.CompletedBy[TLS] != 3 || s.FailedBy[TLS] != 0 {
 		t.Errorf("%d passed on, %d completed", s.PassedOn, s.CompletedBy[TLS])
 	}
 }

@@ -100,7 +100,7 @@ func (a *app) announceAccess(ctx context.Context, b *strings.Builder, l *config.
 func newLogger(c config.Log, level slog.Leveler, w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	if c.Format == "text" || c.Format == "auto" && terminal(w) {
-		return slog.New(slog.NewTextHandler(w, options))
+		return slog.New(slog.NewTextHandler(&lineWriter{w: w}, options))
 	}
-	return slog.New(slog.NewJSONHandler(w, options))
+	return slog.New(slog.NewJSONHandler(&lineWriter{w: w}, options))
 }

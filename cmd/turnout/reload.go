@@ -94,13 +94,22 @@ func (s *service) apply(ctx context.Context, before, now *running) error {
 	if err != nil {
 		return err
 	}
+	secured, err := s.transports.next(now.loaded)
+	if err != nil {
+		return err
+	}
 	if server != nil {
 		if err := (*server).Reload(now.relaying.config); err != nil {
 			return err
 		}
-		if bound := (*server).Addrs(); !slices.Equal(bound, now.relaying.bound) { // some port was left to the system
-			now.relaying.bound = bound
-			if exact, err := s.nextOffer(now); err == nil { // it was good without that port
+	}
+	secured()
+	if server != nil {
+		bound, name := (*server).Addrs(), s.transports.name()
+		if !slices.Equal(bound, now.relaying.bound) || name != now.relaying.name {
+			// A port that was left to the system, or the name in another certificate, is known only now.
+			now.relaying.bound, now.relaying.name = bound, name
+			if exact, err := s.nextOffer(now); err == nil { // it was good before
 				offer = exact
 			}
 		}

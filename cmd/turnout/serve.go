@@ -20,6 +20,7 @@ import (
 	"turnout/internal/api"
 	"turnout/internal/config"
 	"turnout/internal/metrics"
+	"turnout/internal/secure"
 	"turnout/relay"
 )
 
@@ -233,7 +234,7 @@ func (s *service) listenAPI(l *config.Loaded, tr *transports) (at netip.AddrPort
 	}
 	var shown *tls.Config
 	if l.API.Listen.Scheme == "https" {
-		shown = tr.https.Server()
+		shown = secure.Server(tr.https, tr.certificates)
 	}
 	if s.api, err = api.Listen(l.API.Listen.Addr, shown, s.log); err != nil {
 		return at, fmt.Errorf("api.listen: %w", err)

@@ -20,13 +20,24 @@ import (
 // Transports are what the relay's listeners are opened with, but for those of UDP.
 type transports struct {
 	secured      *secure.Transports
-	certificates *secure.Certificates // nil without a listener that shows one
-	https        *secure.Certificates // of the service; nil where it has none of its own and there is none to share
+	certificates *secure.Certificates // may be empty
+	https        *secure.Certificates // of the service alone; empty where it shows certificates, if any
 }
 
 // newTransports reads the certificates.
 func newTransports(l *config.Loaded, log *slog.Logger) (*transports, error) {
-	tr := &transports{}
+	tr := &transports{certificates: secure.NewCertificates(log), https: secure.NewCertificates(log)}
+	tr.secured = secure.New(secure.Config{Certificates: tr.certificates, Proxies: prefixes(l.ProxyProtocol.From), Logger: log})
+	use, err := tr.next(l)
+	if err != nil {
+		return nil, err
+	}
+	use()
+	return tr, nil
+}
+
+// next reads what another configuration says, which use puts into effect: for what begins from then on.
+func (t *transports) next(l *config.Loaded) (use func(), err error) {
 	var files []secure.KeyPair
 	if l.TLS.Cert != "" {
 		files = append(files, secure.KeyPair{Name: "tls.cert", Cert: l.TLS.Cert, Key: l.TLS.Key})
@@ -34,25 +45,27 @@ func newTransports(l *config.Loaded, log *slog.Logger) (*transports, error) {
 	for i, c := range l.TLS.Certificates {
 		files = append(files, secure.KeyPair{Name: fmt.Sprintf("tls.certificates[%d]", i), Cert: c.Cert, Key: c.Key})
 	}
-	if len(files) > 0 {
-		var err error
-		if tr.certificates, err = secure.LoadCertificates(files, log); err != nil {
-			return nil, unusable("tls", err)
-		}
+	useShared, err := t.certificates.Load(files)
+	if err != nil {
+		return nil, unusable("tls", err)
 	}
-	if tr.https = tr.certificates; l.API.Cert != "" {
-		var err error
-		own := []secure.KeyPair{{Name: "api.cert", Cert: l.API.Cert, Key: l.API.Key}}
-		if tr.https, err = secure.LoadCertificates(own, log); err != nil {
-			return nil, unusable("api", err)
-		}
+	var own []secure.KeyPair
+	if l.API.Cert != "" {
+		own = []secure.KeyPair{{Name: "api.cert", Cert: l.API.Cert, Key: l.API.Key}}
 	}
-	c := secure.Config{Certificates: tr.certificates, Proxies: prefixes(l.ProxyProtocol.From), Handshakes: l.Limits.Handshakes, Logger: log}
+	useOwn, err := t.https.Load(own)
+	if err != nil {
+		return nil, unusable("api", err)
+	}
+	var fallback secure.Fallback
 	if to := l.TLS.Fallback.AddrPort; to.IsValid() {
-		c.Fallback = func(ctx context.Context) (net.Conn, error) { return dial(ctx, to) }
+		fallback = func(ctx context.Context) (net.Conn, error) { return dial(ctx, to) }
 	}
-	tr.secured = secure.New(c)
-	return tr, nil
+	return func() {
+		useShared()
+		useOwn()
+		t.secured.Change(fallback, l.Limits.Handshakes)
+	}, nil
 }
 
 func dial(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
@@ -82,12 +95,8 @@ func (t *transports) listen(n netio.Network, l relay.Listener) (net.Listener, er
 func (t *transports) watch(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var watching sync.WaitGroup
-	if t.certificates != nil {
-		watching.Go(func() { t.certificates.Watch(ctx) })
-	}
-	if t.https != nil && t.https != t.certificates {
-		watching.Go(func() { t.https.Watch(ctx) })
-	}
+	watching.Go(func() { t.certificates.Watch(ctx) })
+	watching.Go(func() { t.https.Watch(ctx) })
 	return func() {
 		cancel()
 		watching.Wait()
@@ -97,17 +106,12 @@ func (t *transports) watch(ctx context.Context) (stop func()) {
 // stats are those of all listeners, with the expiry of the service's own certificate.
 func (t *transports) stats() secure.Stats {
 	s := t.secured.Stats()
-	if t.https != nil && t.https != t.certificates {
-		maps.Insert(s.Expiries, t.https.Expiries)
-	}
+	maps.Insert(s.Expiries, t.https.Expiries)
 	return s
 }
 
 // name is what clients are to call this server so that its certificate is good for it; empty where it has no name of one host.
 func (t *transports) name() string {
-	if t.certificates == nil {
-		return ""
-	}
 	for _, name := range t.certificates.Names() {
 		if !strings.HasPrefix(name, "*") {
 			return name

@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"turnout/internal/tally"
@@ -56,6 +57,7 @@ type Reason struct {
 type Server struct {
 	listener net.Listener
 	http     http.Server
+	api      *API // nil where there is none
 }
 
 // Bounds of a request and its answer. A scrape of a large relay takes well under a second.
@@ -85,10 +87,12 @@ func newServer(l net.Listener, at netip.Addr, c Config) *Server {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
+	handler, api := handle(at, c)
 	return &Server{
 		listener: l,
+		api:      api,
 		http: http.Server{
-			Handler:           Handler(at, c),
+			Handler:           handler,
 			ReadHeaderTimeout: headerTimeout,
 			ReadTimeout:       readTimeout,
 			WriteTimeout:      writeTimeout,
@@ -115,8 +119,15 @@ func (s *Server) Where() string {
 	return "unix:" + s.listener.Addr().String()
 }
 
-// Serve answers until Shutdown or Close; it returns nil then.
+// Serve answers until Shutdown or Close; it returns nil then. Meanwhile it keeps what /v1/history gives.
 func (s *Server) Serve() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	var keeping sync.WaitGroup
+	if s.api != nil {
+		keeping.Go(func() { s.api.past.run(ctx, func() momentBody { return s.api.moment(s.api.stats()) }) })
+	}
+	defer keeping.Wait()
+	defer cancel()
 	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
@@ -133,8 +144,14 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// Handler answers what a listener on addr is asked.
+// Handler answers what a listener on addr is asked. Only a Server keeps what /v1/history gives.
 func Handler(addr netip.Addr, c Config) http.Handler {
+	h, _ := handle(addr, c)
+	return h
+}
+
+// handle makes a handler, and the API in it; nil where there is none.
+func handle(addr netip.Addr, c Config) (http.Handler, *API) {
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", c.Metrics)
 	mux.HandleFunc("/livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, status{Status: Ready}) })
@@ -143,13 +160,15 @@ func Handler(addr netip.Addr, c Config) http.Handler {
 		refuse(w, http.StatusNotFound, "NotFound", "There is nothing here. See /metrics, /livez and /readyz.")
 	})
 	pages := readOnly(mux)
+	var api *API
 	if c.API != nil {
 		servePage(mux)
-		api := *c.API
-		api.state, api.degraded, api.surveys = c.State, c.Degraded, newSurveys()
+		own := *c.API
+		api = &own
+		api.state, api.degraded, api.surveys, api.past = c.State, c.Degraded, newSurveys(), &history{}
 		pages = api.handler(pages)
 	}
-	return told(c.Told, hostCheck(addr, c.Names, pages))
+	return told(c.Told, hostCheck(addr, c.Names, pages)), api
 }
 
 // ready answers /readyz.

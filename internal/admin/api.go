@@ -27,6 +27,7 @@ type API struct {
 	state    func() State    // Config.State
 	degraded func() []Reason // Config.Degraded; may be nil
 	surveys  *surveys
+	past     *history
 }
 
 // A Relay is what the listener needs of a relay. *relay.Server has it.
@@ -99,6 +100,7 @@ type route struct {
 // routes are all of the API's, but for the pages of package pprof.
 var routes = []route{
 	{"GET", "/v1/status", (*API).status},
+	{"GET", "/v1/history", (*API).history},
 	{"GET", "/v1/allocations", (*API).list},
 	{"DELETE", "/v1/allocations", (*API).endSubject},
 	{"GET", "/v1/allocations/{id}", (*API).show},

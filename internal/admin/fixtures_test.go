@@ -142,6 +142,8 @@ type operated struct {
 	relay   *fakeRelay
 	control *fakeControl
 	state   State
+	config  Config
+	api     *API
 }
 
 func newOperated(t *testing.T, changes ...func(*Config)) *operated {
@@ -155,7 +157,8 @@ func newOperated(t *testing.T, changes ...func(*Config)) *operated {
 	for _, change := range changes {
 		change(&c)
 	}
-	o.handler = Handler(loopback, c)
+	o.config = c
+	o.handler, o.api = handle(loopback, c)
 	return o
 }
 

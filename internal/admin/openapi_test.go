@@ -164,14 +164,15 @@ func TestDescribedParameters(t *testing.T) {
 func TestAnswersAsDescribed(t *testing.T) {
 	t.Parallel()
 	d, o := parsed(t), newOperated(t)
+	o.api.past.add(o.api.moment(o.api.stats()))
 	const id = "0000000200000001"
 	asked := map[string]bool{}
 	for _, c := range []struct{ method, path, query string }{
-		{"GET", "/v1/status", ""},
+		{"GET", "/v1/status", ""}, {"GET", "/v1/history", ""},
 		{"GET", "/v1/allocations", ""}, {"GET", "/v1/allocations", "?limit=1"}, {"GET", "/v1/allocations", "?limit=0"}, {"GET", "/v1/allocations", "?sort=rate"},
 		{"GET", "/v1/allocations/{id}", ""}, {"DELETE", "/v1/allocations/{id}", ""}, {"DELETE", "/v1/allocations/{id}", ""}, {"GET", "/v1/allocations/{id}", ""},
 		{"DELETE", "/v1/allocations", "?subject=alice"}, {"DELETE", "/v1/allocations", ""},
-		{"POST", "/v1/drain", ""}, {"GET", "/v1/status", ""}, {"POST", "/v1/undrain", ""}, {"POST", "/v1/reload", ""}, {"GET", "/v1/config", ""},
+		{"POST", "/v1/drain", ""}, {"GET", "/v1/status", ""}, {"GET", "/v1/history", ""}, {"POST", "/v1/undrain", ""}, {"POST", "/v1/reload", ""}, {"GET", "/v1/config", ""},
 		{"GET", "/openapi.json", ""}, {"GET", "/metrics", ""}, {"GET", "/livez", ""}, {"GET", "/readyz", ""},
 	} {
 		w := o.ask(c.method, strings.ReplaceAll(c.path, "{id}", id)+c.query)

@@ -8,27 +8,32 @@ import (
 	"turnout/relay"
 )
 
-// A statusBody is the answer of GET /v1/status. Counters are totals since the start.
-type statusBody struct {
-	Version                string            `json:"version"`
-	Revision               string            `json:"revision"`
-	Started                time.Time         `json:"started"`
+// A momentBody is what there was at one time. Counters are totals since the start.
+type momentBody struct {
 	Now                    time.Time         `json:"now"`
-	State                  State             `json:"state"`
-	Reasons                []string          `json:"reasons"` // sentences: what is wrong with it all the same
 	Allocations            int               `json:"allocations"`
 	AllocationsByTransport map[string]int    `json:"allocationsByTransport"`
-	AllocationsTotal       uint64            `json:"allocationsTotal"`
 	Relayed                relayedBody       `json:"relayed"`
 	Drops                  map[string]uint64 `json:"drops"`
-	Requests               []requestBody     `json:"requests"`
 	Authentications        map[string]uint64 `json:"authentications"`
 	Latency                latencyBody       `json:"latency"`
-	Ports                  portsBody         `json:"ports"`
-	Connections            int               `json:"connections"`
-	Workers                int               `json:"workers"`
-	Drain                  drainBody         `json:"drain"`
-	Config                 configBody        `json:"config"`
+}
+
+// A statusBody is the answer of GET /v1/status.
+type statusBody struct {
+	Version  string    `json:"version"`
+	Revision string    `json:"revision"`
+	Started  time.Time `json:"started"`
+	State    State     `json:"state"`
+	Reasons  []string  `json:"reasons"` // sentences: what is wrong with it all the same
+	momentBody
+	AllocationsTotal uint64        `json:"allocationsTotal"`
+	Requests         []requestBody `json:"requests"`
+	Ports            portsBody     `json:"ports"`
+	Connections      int           `json:"connections"`
+	Workers          int           `json:"workers"`
+	Drain            drainBody     `json:"drain"`
+	Config           configBody    `json:"config"`
 }
 
 // A trafficBody counts relayed packets and their payload.
@@ -114,12 +119,12 @@ var transports = map[string]allocation.Transport{
 
 // status says how everything is. Without a relay its counts are zero.
 func (a *API) status(*http.Request) (reply, error) {
-	c := a.Control.Configuration()
+	c, stats := a.Control.Configuration(), a.stats()
 	b := statusBody{
-		Version: a.Build.Version, Revision: a.Build.Revision,
-		Started: a.Started.UTC(), Now: time.Now().UTC(), State: a.state(), Reasons: []string{},
-		AllocationsByTransport: map[string]int{}, Drops: map[string]uint64{},
-		Requests: []requestBody{}, Authentications: map[string]uint64{}, Latency: latencyOf(),
+		Version: a.Build.Version, Revision: a.Build.Revision, Started: a.Started.UTC(),
+		State: a.state(), Reasons: []string{}, momentBody: a.moment(stats), Requests: []requestBody{},
+		AllocationsTotal: stats.AllocationsTotal, Ports: portsBody{stats.PortsInUse, stats.Ports},
+		Connections: stats.Streams, Workers: stats.Workers,
 		Drain: drainOf(a.Control.Draining()), Config: configBody{c.Hash, c.Loaded.UTC()},
 	}
 	if a.degraded != nil {
@@ -127,30 +132,36 @@ func (a *API) status(*http.Request) (reply, error) {
 			b.Reasons = append(b.Reasons, r.Message)
 		}
 	}
-	if r := a.Relay(); r != nil {
-		b.count(r.Stats())
-	}
-	if a.Drops != nil {
-		a.Drops(func(reason string, n uint64) { b.Drops[reason] += n })
-	}
-	return reply{http.StatusOK, b}, nil
-}
-
-// count fills in what the relay counts. Requests that there were none of are left out.
-func (b *statusBody) count(s relay.Stats) {
-	b.Allocations, b.AllocationsTotal = s.Allocations, s.AllocationsTotal
-	for name, t := range transports {
-		b.AllocationsByTransport[name] = s.AllocationsBy[t]
-	}
-	b.Relayed = relayedBody{trafficOf(s.FromClients), trafficOf(s.ToPeers), trafficOf(s.FromPeers), trafficOf(s.ToClients)}
-	s.EachDrop(func(reason string, n uint64) { b.Drops[reason] = n })
-	s.EachRequest(func(method string, code int, n uint64) {
-		if n > 0 {
+	stats.EachRequest(func(method string, code int, n uint64) {
+		if n > 0 { // of all others there were none
 			b.Requests = append(b.Requests, requestBody{method, code, n})
 		}
 	})
-	s.EachAuthentication(func(result string, n uint64) { b.Authentications[result] = n })
-	b.Latency = latencyOf(s.LatencyToPeers, s.LatencyToClients)
-	b.Ports = portsBody{s.PortsInUse, s.Ports}
-	b.Connections, b.Workers = s.Streams, s.Workers
+	return reply{http.StatusOK, b}, nil
+}
+
+// stats are the relay's; zero without one.
+func (a *API) stats() relay.Stats {
+	if r := a.Relay(); r != nil {
+		return r.Stats()
+	}
+	return relay.Stats{}
+}
+
+// moment is what a relay has counted, and what was dropped before it, as of now.
+func (a *API) moment(s relay.Stats) momentBody {
+	m := momentBody{
+		Now: time.Now().UTC(), Allocations: s.Allocations, AllocationsByTransport: map[string]int{},
+		Relayed: relayedBody{trafficOf(s.FromClients), trafficOf(s.ToPeers), trafficOf(s.FromPeers), trafficOf(s.ToClients)},
+		Drops:   map[string]uint64{}, Authentications: map[string]uint64{}, Latency: latencyOf(s.LatencyToPeers, s.LatencyToClients),
+	}
+	for name, t := range transports {
+		m.AllocationsByTransport[name] = s.AllocationsBy[t]
+	}
+	s.EachDrop(func(reason string, n uint64) { m.Drops[reason] = n })
+	s.EachAuthentication(func(result string, n uint64) { m.Authentications[result] = n })
+	if a.Drops != nil {
+		a.Drops(func(reason string, n uint64) { m.Drops[reason] += n })
+	}
+	return m
 }

@@ -7,11 +7,11 @@ type API struct {
 	Listen Endpoint `key:"listen" shape:"an https:// or http:// address:port"`
 
 	// PEM file of the listener's certificate, followed by those that lead to its issuer; read again when it changes, as tls.cert.
-	// If absent, the certificates of tls. Needs a restart.
-	Cert string `key:"cert" shape:"a file"`
+	// If absent, the certificates of tls. Reloadable.
+	Cert string `key:"cert" reload:"true" shape:"a file"`
 
-	// PEM file of its key. Needs a restart.
-	Key string `key:"key" shape:"a file"`
+	// PEM file of its key. Reloadable.
+	Key string `key:"key" reload:"true" shape:"a file"`
 
 	// Whether http may be served on other addresses than loopback: behind a reverse proxy on another host, in a network that
 	// nobody else is in. Needs a restart.

@@ -89,18 +89,18 @@ type Config struct {
 // A TLS is what tls:// and dtls:// listeners show.
 type TLS struct {
 	// PEM file of the certificate, followed by those that lead to its issuer. Its path is relative to this file. When what it holds
-	// changes it is read again within 10 s, no connection is dropped; another path is another matter. Needs a restart.
-	Cert string `key:"cert" shape:"a file"`
+	// changes it is read again within 10 s; no connection is dropped. Reloadable.
+	Cert string `key:"cert" reload:"true" shape:"a file"`
 
-	// PEM file of its key. As with cert, what it holds is read again. Needs a restart.
-	Key string `key:"key" shape:"a file"`
+	// PEM file of its key. As with cert, what it holds is read again. Reloadable.
+	Key string `key:"key" reload:"true" shape:"a file"`
 
-	// More certificates: clients get the one of the name they ask for (SNI), and cert if there is none. What the files hold is read again. Needs a restart.
-	Certificates []Certificate `key:"certificates" default:"[]" shape:"a list of {cert, key}"`
+	// More certificates: clients get the one of the name they ask for (SNI), and cert if there is none. What the files hold is read again. Reloadable.
+	Certificates []Certificate `key:"certificates" reload:"true" default:"[]" shape:"a list of {cert, key}"`
 
 	// HTTPS server that shares the port of tls:// listeners: who offers h2 or http/1.1 and nothing of STUN (ALPN) is passed on to it,
-	// untouched. If absent, nobody is. Needs a restart.
-	Fallback Address `key:"fallback" shape:"an address:port"`
+	// untouched. If absent, nobody is. Reloadable.
+	Fallback Address `key:"fallback" reload:"true" shape:"an address:port"`
 }
 
 // A Certificate is one more certificate.
@@ -295,8 +295,8 @@ type Limits struct {
 	Unauthenticated Unauthenticated `key:"unauthenticated"`
 
 	// TLS and DTLS handshakes under way at a time, at most 8 of one IPv4 address or IPv6 /64 and 5 s each. A further one takes the
-	// place of the oldest. Half a DTLS handshake holds 30 KiB. Needs a restart.
-	Handshakes int `key:"handshakes" default:"1000" min:"8" max:"1000000"`
+	// place of the oldest. Half a DTLS handshake holds 30 KiB. Reloadable.
+	Handshakes int `key:"handshakes" reload:"true" default:"1000" min:"8" max:"1000000"`
 
 	// What is queued for one client connection over TCP, TLS or DTLS. Beyond it, data is dropped and counted.
 	Backlog Backlog `key:"backlog"`

@@ -127,6 +127,7 @@ type operatorShowing struct {
 	Readiness                                        []int
 	Reload, Reloaded, Configuration                  string
 	Numbers                                          []float64
+	Remembered                                       float64 // seconds before the page was opened that its plots begin
 	Kept                                             struct {
 		Session, Local int
 		Cookies        string
@@ -242,6 +243,9 @@ func (p *operatorPage) lookOtherwise(t *testing.T) {
 		}
 		if len(got.Read) != 3 || !strings.Contains(got.Read[0], "s ago: to peers ") || got.Read[1] == got.Read[0] || !strings.HasPrefix(got.Read[2], "now: to peers ") {
 			t.Errorf("the plot reads %q", got.Read)
+		}
+		if got.Remembered <= 0 {
+			t.Errorf("the plots begin %v s after the page was opened: it does not know what was before", -got.Remembered)
 		}
 		if len(got.Marks) != 6 || slices.Contains(got.Marks, "hidden") {
 			t.Errorf("the other plots do not show what time is read: %q", got.Marks)

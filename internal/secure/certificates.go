@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,19 +29,36 @@ type KeyPair struct {
 }
 
 // Certificates are what the listeners show, chosen by the name that a client asks
-// for (SNI) and re-read when their files change. Safe for concurrent use.
+// for (SNI) and re-read when their files change. There may be none of them yet: the
+// zero value but for its log. Safe for concurrent use.
 type Certificates struct {
-	log   *slog.Logger // immutable
-	pairs []*pair      // immutable; the first is the default
+	log     *slog.Logger            // immutable
+	current atomic.Pointer[[]*pair] // the first is the default
+
+	mu sync.Mutex // held while files are looked at
 }
 
 // A pair is one certificate and what is known of its files.
 type pair struct {
 	files   KeyPair                         // immutable
 	current atomic.Pointer[tls.Certificate] // never nil
-	seen    [sha256.Size]byte               // of the files as last tried; owned by Watch
-	trouble string                          // with the files as last told; owned by Watch
+	seen    [sha256.Size]byte               // of the files as last tried; guarded by Certificates.mu
+	trouble string                          // with the files as last told; guarded by Certificates.mu
 }
+
+// NewCertificates has none yet: see [Certificates.Load].
+func NewCertificates(log *slog.Logger) *Certificates { return &Certificates{log: log} }
+
+// pairs are those in use.
+func (c *Certificates) pairs() []*pair {
+	if p := c.current.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// Empty says whether there is none.
+func (c *Certificates) Empty() bool { return len(c.pairs()) == 0 }
 
 // LoadCertificates reads the certificates, of which the first is shown to clients
 // that name no server, or one that is nobody's. The error names the key and file.
@@ -47,19 +66,42 @@ func LoadCertificates(files []KeyPair, log *slog.Logger) (*Certificates, error) 
 	if len(files) == 0 {
 		return nil, errNoCertificate
 	}
-	c := &Certificates{log: log}
+	c := NewCertificates(log)
+	use, err := c.Load(files)
+	if err != nil {
+		return nil, err
+	}
+	use()
+	return c, nil
+}
+
+// Load reads other certificates, or none, which use puts in the place of all that
+// there are: connections go on with the one that they began with. Files that are as
+// they were are told of no more. Without use nothing changes; nor does it on an error,
+// which names the key and file.
+func (c *Certificates) Load(files []KeyPair) (use func(), err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var next, fresh []*pair
 	for _, f := range files {
-		p := &pair{files: f}
 		certificate, sum, err := f.read()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.Name, err)
 		}
+		if i := slices.IndexFunc(c.pairs(), func(p *pair) bool { return p.files == f && p.seen == sum && p.trouble == "" }); i >= 0 {
+			next = append(next, c.pairs()[i])
+			continue
+		}
+		p := &pair{files: f, seen: sum}
 		p.current.Store(certificate)
-		p.seen = sum
-		c.pairs = append(c.pairs, p)
-		c.tell("certificate read", p)
+		next, fresh = append(next, p), append(fresh, p)
 	}
-	return c, nil
+	return func() {
+		c.current.Store(&next)
+		for _, p := range fresh {
+			c.tell("certificate read", p)
+		}
+	}, nil
 }
 
 // read reads and checks both files.
@@ -95,15 +137,17 @@ func (c *Certificates) Watch(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		for _, p := range c.pairs {
-			c.look(p)
+		c.mu.Lock()
+		for _, p := range c.pairs() {
+			c.lookLocked(p)
 		}
+		c.mu.Unlock()
 	}
 }
 
-// look reads a pair's files. The bytes are compared, not times or links: what
+// lookLocked reads a pair's files. The bytes are compared, not times or links: what
 // Kubernetes swaps, or a copy that keeps the time, is seen as well.
-func (c *Certificates) look(p *pair) {
+func (c *Certificates) lookLocked(p *pair) {
 	certificate, sum, err := p.files.read()
 	if err != nil {
 		if trouble := err.Error(); trouble != p.trouble {
@@ -132,7 +176,12 @@ func (c *Certificates) tell(what string, p *pair) {
 }
 
 // Names are those that the default certificate is good for: of hosts, wildcards included.
-func (c *Certificates) Names() []string { return c.pairs[0].current.Load().Leaf.DNSNames }
+func (c *Certificates) Names() []string {
+	if c.Empty() {
+		return nil
+	}
+	return c.pairs()[0].current.Load().Leaf.DNSNames
+}
 
 // Expiries yields each certificate's configuration key and when it expires.
 func (c *Certificates) Expiries(yield func(name string, expires time.Time) bool) {
@@ -141,7 +190,7 @@ func (c *Certificates) Expiries(yield func(name string, expires time.Time) bool)
 
 // Leaves yields each certificate's configuration key and the server's own certificate in use, which is not to be changed.
 func (c *Certificates) Leaves(yield func(name string, leaf *x509.Certificate) bool) {
-	for _, p := range c.pairs {
+	for _, p := range c.pairs() {
 		if !yield(p.files.Name, p.current.Load().Leaf) {
 			return
 		}
@@ -149,36 +198,48 @@ func (c *Certificates) Leaves(yield func(name string, leaf *x509.Certificate) bo
 }
 
 // choose finds the certificate for a server name: of those that hold the name,
-// else of all, the first that the client can verify.
-func (c *Certificates) choose(name string, supported func(*tls.Certificate) bool) *tls.Certificate {
+// else of all, the first that the client can verify. A reload may have left none.
+func (c *Certificates) choose(name string, supported func(*tls.Certificate) bool) (*tls.Certificate, error) {
 	var fallback *tls.Certificate
-	for _, p := range c.pairs {
+	pairs := c.pairs()
+	for _, p := range pairs {
 		certificate := p.current.Load()
 		if !supported(certificate) {
 			continue
 		}
 		if name != "" && certificate.Leaf.VerifyHostname(name) == nil {
-			return certificate
+			return certificate, nil
 		}
 		if fallback == nil {
 			fallback = certificate
 		}
 	}
-	if fallback == nil {
-		fallback = c.pairs[0].current.Load()
+	switch {
+	case fallback != nil:
+		return fallback, nil
+	case len(pairs) == 0:
+		return nil, errNoCertificate
 	}
-	return fallback
+	return pairs[0].current.Load(), nil
 }
 
-// Server shows the certificates to clients of another protocol over TLS, such as HTTPS.
-func (c *Certificates) Server() *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.forTLS}
+// Server shows certificates to clients of another protocol over TLS, such as HTTPS:
+// those of the first that has any, as it is at each handshake.
+func Server(shown ...*Certificates) *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		for _, c := range shown {
+			if !c.Empty() {
+				return c.forTLS(hello)
+			}
+		}
+		return nil, errNoCertificate
+	}}
 }
 
 func (c *Certificates) forTLS(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	nameless := *hello // for a certificate of another name is better than one that the client cannot verify
 	nameless.ServerName = ""
-	return c.choose(hello.ServerName, func(t *tls.Certificate) bool { return nameless.SupportsCertificate(t) == nil }), nil
+	return c.choose(hello.ServerName, func(t *tls.Certificate) bool { return nameless.SupportsCertificate(t) == nil })
 }
 
 func (c *Certificates) forDTLS(hello *dtls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -193,5 +254,5 @@ func (c *Certificates) forDTLS(hello *dtls.ClientHelloInfo) (*tls.Certificate, e
 			}
 		}
 		return false
-	}), nil
+	})
 }

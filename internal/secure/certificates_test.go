@@ -43,7 +43,7 @@ func TestCertificateByName(t *testing.T) {
 		if suites == nil {
 			suites = append(append([]uint16{}, onlyRSA...), onlyECDSA...)
 		}
-		want := c.pairs[w.want].current.Load()
+		want := c.pairs()[w.want].current.Load()
 		got, err := c.forTLS(&tls.ClientHelloInfo{
 			ServerName: w.name, CipherSuites: suites, SupportedVersions: []uint16{tls.VersionTLS12},
 			SupportedCurves: []tls.CurveID{tls.CurveP256}, SupportedPoints: []uint8{0},

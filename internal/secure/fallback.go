@@ -14,7 +14,11 @@ import (
 func (l *streamListener) passOn(client net.Conn, hello []byte) (next func(), err error) {
 	ctx, cancel := context.WithTimeout(l.ctx, handshakeTime)
 	defer cancel()
-	server, err := l.transports.fallback(ctx)
+	dial := l.transports.fallback.Load()
+	if dial == nil {
+		return nil, errUnreachable // there was one when the client was judged
+	}
+	server, err := (*dial)(ctx)
 	if err != nil {
 		return nil, errors.Join(errUnreachable, err)
 	}

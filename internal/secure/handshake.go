@@ -18,10 +18,9 @@ const perSource = 8
 // so that each has a second for its answer whoever else comes. Safe for concurrent
 // use.
 type handshakes struct {
-	limit  int           // immutable
-	spaced time.Duration // immutable: between those of unproven addresses, on average
-
 	mu      sync.Mutex
+	limit   int                           // guarded by mu
+	spaced  time.Duration                 // guarded by mu: between those of unproven addresses, on average
 	free    time.Time                     // guarded by mu: when the next of an unproven address is due; a second early at most
 	byAge   [2]list.List                  // guarded by mu: of *handshake, oldest first; [1]: of proven addresses
 	sources map[netip.Prefix][]*handshake // guarded by mu: oldest first, at most perSource each
@@ -38,7 +37,16 @@ type handshake struct {
 }
 
 func newHandshakes(limit int) *handshakes {
-	return &handshakes{limit: limit, spaced: time.Second / time.Duration(limit), sources: map[netip.Prefix][]*handshake{}}
+	h := &handshakes{sources: map[netip.Prefix][]*handshake{}}
+	h.bound(limit)
+	return h
+}
+
+// bound changes how many may be under way. What is too many then ends by itself.
+func (h *handshakes) bound(limit int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.limit, h.spaced = limit, time.Second/time.Duration(limit)
 }
 
 // admits says whether one of an unproven address may begin now.

@@ -93,7 +93,7 @@ func (r *recorder) release() error {
 func (t *Transports) judge(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	r := hello.Conn.(*recorder)
 	r.judged = true
-	if t.fallback != nil && speaksHTTPS(hello.SupportedProtos) {
+	if t.fallback.Load() != nil && speaksHTTPS(hello.SupportedProtos) {
 		r.silent = true
 		return nil, errHTTPS
 	}

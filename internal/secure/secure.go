@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,7 +34,7 @@ type Config struct {
 	// Proxies are whose connections begin with a PROXY header. If empty, nobody's.
 	Proxies []netip.Prefix
 	// Fallback dials the HTTPS server that gets the connections of browsers. If nil, there is none, and HTTPS is refused.
-	Fallback func(context.Context) (net.Conn, error)
+	Fallback Fallback
 	// Handshakes is how many may be under way on all listeners together. If zero, 1000.
 	Handshakes int
 	// Logger takes handshakes that fail, at level debug. If nil, slog.Default.
@@ -46,23 +47,26 @@ type Transports struct {
 	// immutable
 	certificates *Certificates
 	proxies      []netip.Prefix
-	fallback     func(context.Context) (net.Conn, error)
 	tls          *tls.Config
 	log          *slog.Logger
 
+	fallback   atomic.Pointer[Fallback] // nil: there is none
 	handshakes *handshakes
 	counters   counters
 }
+
+// A Fallback dials the HTTPS server that gets the connections of browsers.
+type Fallback = func(context.Context) (net.Conn, error)
 
 // New makes Transports.
 func New(c Config) *Transports {
 	t := &Transports{
 		certificates: c.Certificates,
 		proxies:      c.Proxies,
-		fallback:     c.Fallback,
 		log:          cmp.Or(c.Logger, slog.Default()),
-		handshakes:   newHandshakes(cmp.Or(c.Handshakes, 1000)),
+		handshakes:   newHandshakes(1),
 	}
+	t.Change(c.Fallback, c.Handshakes)
 	t.tls = &tls.Config{
 		// RFC 8489 §6.2.3 asks for TLS 1.2 or later, by BCP 195: the cipher suites are those crypto/tls thinks safe.
 		MinVersion: tls.VersionTLS12,
@@ -73,6 +77,17 @@ func New(c Config) *Transports {
 		GetCertificate:              c.Certificates.forTLS,
 	}
 	return t
+}
+
+// Change replaces what the configuration has as Fallback and Handshakes. Handshakes
+// under way go on, though they be more than the new bound.
+func (t *Transports) Change(fallback Fallback, handshakes int) {
+	if fallback == nil {
+		t.fallback.Store(nil)
+	} else {
+		t.fallback.Store(&fallback)
+	}
+	t.handshakes.bound(cmp.Or(handshakes, 1000))
 }
 
 // errNoCertificate says that a listener needs certificates and there are none.

@@ -14,17 +14,18 @@ export class History {
 	#last;
 	#gap = true;
 
-	// add takes what GET /v1/status answers. The relay's own clock says how much time has
-	// passed: an answer may come late.
+	// add takes what GET /v1/status answers, or a moment of GET /v1/history. The relay's own
+	// clock says how much time has passed: an answer may come late.
 	add(status) {
-		const last = this.#last;
+		const last = this.#last, time = Date.parse(status.now);
+		const seconds = last ? (time - Date.parse(last.now)) / 1000 : 0;
+		const same = last?.started === status.started;
+		if (same && !(seconds > 0)) return; // known
 		this.#last = status;
-		if (last?.started !== status.started) {
+		if (!same) {
 			this.#gap = true; // another process, which counts from 0
 			return;
 		}
-		const time = Date.parse(status.now), seconds = (time - Date.parse(last.now)) / 1000;
-		if (!(seconds > 0)) return;
 		this.samples.push({ time, gap: this.#gap, plots: measure(last, status, seconds) });
 		this.#gap = false;
 		while (this.samples[0].time < time - span * 1000) this.samples.shift();

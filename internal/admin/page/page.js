@@ -17,6 +17,18 @@ const list = new List();
 const control = new Control(look);
 let looks = 0, asking = false, silentSince;
 
+// begin takes what the relay remembers of the time before the page was opened, and looks.
+async function begin() {
+	try {
+		const { started, moments } = await ask("GET", "v1/history");
+		for (const moment of moments) history.add({ started, ...moment });
+	} catch (e) {
+		if (!(e instanceof Refusal)) throw e;
+		if (e.status === 401) return miss(e);
+	}
+	await look();
+}
+
 // look asks once, and not again before there was an answer.
 async function look() {
 	if (asking || !byID("access").hidden) return;
@@ -66,7 +78,6 @@ byID("access-form").addEventListener("submit", (e) => {
 	byID("access").hidden = true;
 	note("access-result", "", "");
 	looks = 0;
-	look();
+	begin();
 });
-setInterval(look, every);
-look();
+begin().then(() => setInterval(look, every));

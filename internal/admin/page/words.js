@@ -15,6 +15,7 @@ const drops = {
 	channel_unbound: "channel of no peer",
 	no_permission: "client has no permission",
 	peer_denied: "peer not allowed here",
+	new_peers: "too many new peers at once",
 	peer_family: "IPv4 to IPv6 or back",
 	stream_framing: "stream out of step",
 	tcp_allocation: "datagram on a TCP allocation",

@@ -79,9 +79,10 @@ func (s *Server) Allocations(ctx context.Context, f Filter) iter.Seq[AllocationI
 		if f.After != 0 {
 			first = f.After.Index() + 1
 		}
+		l := newListing(&f)
 		for i := f.After.Worker(); i < len(s.workers); i++ {
 			for first >= 0 {
-				l := &listing{filter: &f, next: first}
+				l.next = first
 				if !s.ask(ctx, s.workers[i], l.fill) {
 					return
 				}
@@ -104,8 +105,14 @@ type listing struct {
 	rows   []AllocationInfo
 }
 
+// newListing has room for the rows already: a worker does not wait for memory.
+func newListing(f *Filter) *listing {
+	return &listing{filter: f, rows: make([]AllocationInfo, 0, rowsAtOnce)}
+}
+
 // fill copies the rows of a few slots. The worker calls it.
 func (l *listing) fill(w *worker) {
+	l.rows = l.rows[:0]
 	end := min(l.next+slotsAtOnce, w.table.Slots())
 	for ; l.next < end; l.next++ {
 		a := w.table.At(l.next)
@@ -114,9 +121,6 @@ func (l *listing) fill(w *worker) {
 		}
 		if len(l.rows) == rowsAtOnce {
 			return
-		}
-		if l.rows == nil {
-			l.rows = make([]AllocationInfo, 0, rowsAtOnce)
 		}
 		l.rows = append(l.rows, w.describe(a))
 	}

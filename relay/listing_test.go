@@ -157,7 +157,7 @@ func TestAllocation(t *testing.T) {
 	id := a.ID()
 	var info AllocationInfo
 	var peers []PeerInfo
-	l := listing{filter: &Filter{}}
+	l := newListing(&Filter{})
 	l.fill(b.w)
 	if len(l.rows) != 1 || l.next != -1 {
 		t.Fatalf("%d rows, next %d", len(l.rows), l.next)

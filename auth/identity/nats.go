@@ -64,6 +64,7 @@ type NATS struct {
 	mu       sync.Mutex
 	cache    map[cacheKey]Record    // guarded by mu
 	watchers map[chan struct{}]bool // told of every reconnection; whether it has caught up since the last; guarded by mu
+	down     bool                   // there is no connection; guarded by mu
 	lostAt   time.Time              // since when changes may have been missed; zero: none; guarded by mu
 	fault    error                  // of the connection, the last; guarded by mu
 	session  context.Context        // ends when the connection is lost; guarded by mu
@@ -150,6 +151,7 @@ func (n *NATS) lost(err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.end()
+	n.down = true
 	if n.lostAt.IsZero() {
 		n.lostAt = time.Now()
 	}
@@ -165,7 +167,7 @@ func (n *NATS) note(err error) {
 func (n *NATS) found() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.fault = nil
+	n.fault, n.down = nil, false
 	n.end()
 	n.session, n.end = context.WithCancel(context.Background())
 	for w := range n.watchers {

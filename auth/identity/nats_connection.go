@@ -39,7 +39,7 @@ func (n *NATS) followLocked() {
 			return
 		}
 	}
-	if n.conn != nil && n.conn.IsConnected() {
+	if !n.down {
 		n.lostAt = time.Time{}
 	}
 }

@@ -52,7 +52,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	root.AddCommand(a.serveCommand(), a.configCommand(), a.credentialsCommand(), a.tokenCommand(), a.userCommand(), a.keysCommand(), a.benchCommand(), a.versionCommand())
+	root.AddCommand(a.serveCommand(), a.configCommand(), a.credentialsCommand(), a.tokenCommand(), a.userCommand(), a.keysCommand(), a.benchCommand(), a.topCommand(), a.versionCommand())
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK

@@ -231,7 +231,7 @@ func TestExit(t *testing.T) {
 		code           int
 		stdout, stderr string // contained; empty: nothing at all is written there
 	}{
-		{"", exitUsage, "", "turnout: turnout needs a command, of bench, config, credentials, keys, serve, token, user, version; see turnout --help\n"},
+		{"", exitUsage, "", "turnout: turnout needs a command, of bench, config, credentials, keys, serve, token, top, user, version; see turnout --help\n"},
 		{"sevre", exitUsage, "", "turnout: turnout has no command \"sevre\"; did you mean serve?\n"},
 		{"config", exitUsage, "", "turnout: turnout config needs a command, of check, example, print; see turnout config --help\n"},
 		{"token", exitUsage, "", "turnout: turnout token needs a command, of mint, oauth, verify; see turnout token --help\n"},

@@ -242,8 +242,45 @@ func readiness(t *testing.T, operator string) (code int, status string, reasons 
 	return r.StatusCode, answer.Status, reasons
 }
 
+// becomes waits until /readyz, which must be 200 once the relay has started, names these reasons and no others.
+func becomes(t *testing.T, operator string, want ...string) {
+	t.Helper()
+	status := "ok"
+	if len(want) > 0 {
+		status = "degraded"
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; <-time.After(10 * time.Millisecond) {
+		code, got, reasons := readiness(t, operator)
+		if code != http.StatusOK && got != "starting" {
+			t.Fatalf("/readyz: %d %s", code, got)
+		}
+		if got == status && slices.Equal(reasons, want) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("/readyz says %s %v, want %s %v", got, reasons, status, want)
+		}
+	}
+	for _, reason := range want {
+		if got := metric(t, operator, `turnout_degraded{reason="`+reason+`"}`); got != "1" {
+			t.Errorf("turnout_degraded of %s is %s", reason, got)
+		}
+	}
+}
+
 // metric is the value of a series, as it stands in a scrape; empty where there is none.
 func metric(t *testing.T, operator, series string) string {
+	t.Helper()
+	for line := range strings.Lines(scrape(t, operator)) {
+		if value, ok := strings.CutPrefix(line, series+" "); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// scrape is what the operator's listener shows Prometheus.
+func scrape(t *testing.T, operator string) string {
 	t.Helper()
 	r, err := http.Get(operator + "/metrics")
 	if err != nil {
@@ -254,12 +291,7 @@ func metric(t *testing.T, operator, series string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, series+" "); ok {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
+	return string(text)
 }
 
 // TestServeDegraded serves with an issuer that is not there: it is ready and says what is wrong, everywhere.
@@ -268,15 +300,7 @@ func TestServeDegraded(t *testing.T) {
 	idp := httptest.NewTLSServer(http.NotFoundHandler())
 	idp.Close()
 	c, _, _, operator, stop := offering(t, "  issuers: [{issuer: \"https://idp.example\", audience: turn, jwks: \""+idp.URL+"\"}]")
-	var code int
-	var status string
-	var reasons []string
-	for deadline := time.Now().Add(20 * time.Second); len(reasons) == 0 && time.Now().Before(deadline); <-time.After(10 * time.Millisecond) {
-		code, status, reasons = readiness(t, operator)
-	}
-	if code != http.StatusOK || status != "degraded" || !slices.Equal(reasons, []string{"issuer_keys"}) {
-		t.Errorf("%d %s %v", code, status, reasons)
-	}
+	becomes(t, operator, "issuer_keys")
 	for series, want := range map[string]string{
 		`turnout_degraded{reason="issuer_keys"}`: "1", `turnout_degraded{reason="store"}`: "0", "turnout_store_up": "1",
 		"turnout_config_last_reload_successful": "1", `turnout_issuer_keys{issuer="https://idp.example"}`: "0",

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -62,19 +64,11 @@ func TestHostileLabels(t *testing.T) {
 		})
 	}
 	load.Wait()
-	r, err := http.Get(operator + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	text, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Contains(string(text), evil) {
+	text := scrape(t, operator)
+	if strings.Contains(text, evil) {
 		t.Error("a client's word is in the metrics")
 	}
-	checkLabels(t, string(text))
+	checkLabels(t, text)
 	if err := relayed.Close(); err != nil && !strings.Contains(err.Error(), net.ErrClosed.Error()) {
 		t.Error(err)
 	}
@@ -113,6 +107,13 @@ func TestFaultWords(t *testing.T) {
 	}
 	if words, _ := metrics.Words("degraded", "reason"); !slices.Equal(words, names) {
 		t.Errorf("%q, and it is said %q", words, names)
+	}
+	description, err := os.ReadFile(filepath.Join("..", "..", "internal", "admin", "openapi.json"))
+	must(t, err)
+	for _, name := range names {
+		if !strings.Contains(string(description), fmt.Sprintf("%q", name)) {
+			t.Errorf("the description of the admin listener lacks %s", name)
+		}
 	}
 	if words, _ := metrics.Words("log_lines_total", "level"); !slices.Equal(words, logLevels[:]) {
 		t.Errorf("%q, and it is said %q", words, logLevels)

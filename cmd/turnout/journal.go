@@ -14,8 +14,12 @@ var logLevels = [...]string{"debug", "info", "warn", "error"}
 type journal struct {
 	written [len(logLevels)]atomic.Uint64
 	lost    atomic.Uint64
+	leftOut atomic.Uint64         // lines there were too many of, as later ones told
 	failure atomic.Pointer[error] // of the last line; nil: it was written
 }
+
+// leftOutKey is under which a line tells how many were left out before it.
+const leftOutKey = "lines_left_out_before"
 
 // of makes a logger whose lines go through the journal.
 func (j *journal) of(log *slog.Logger) *slog.Logger {
@@ -45,6 +49,13 @@ func (h journalHandler) Handle(ctx context.Context, r slog.Record) error {
 		return err
 	}
 	h.journal.written[levelIndex(r.Level)].Add(1)
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == leftOutKey && a.Value.Kind() == slog.KindUint64 {
+			h.journal.leftOut.Add(a.Value.Uint64())
+			return false
+		}
+		return true
+	})
 	if h.journal.failure.Load() != nil {
 		h.journal.failure.Store(nil)
 	}

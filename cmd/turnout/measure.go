@@ -31,7 +31,7 @@ func (s *service) scrape() metrics.Reading {
 				yield(level, s.journal.written[i].Load())
 			}
 		},
-		LogLost: s.journal.lost.Load(),
+		LogLost: s.journal.lost.Load(), LogLeftOut: s.journal.leftOut.Load(),
 	}
 	if k := s.keep.Load(); k != nil {
 		r.Store = k.scrape()

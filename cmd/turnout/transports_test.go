@@ -30,11 +30,17 @@ import (
 // certify writes a certificate and its key into a folder, and gives its paths.
 func certify(t *testing.T, dir string, names ...string) (cert, key string) {
 	t.Helper()
+	return certifyFor(t, dir, time.Time{}, time.Unix(4_000_000_000, 0), names...)
+}
+
+// certifyFor is certify with the two ends of a certificate's life.
+func certifyFor(t *testing.T, dir string, from, until time.Time, names ...string) (cert, key string) {
+	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: names, NotAfter: time.Unix(4_000_000_000, 0)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: names, NotBefore: from, NotAfter: until}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {
 		t.Fatal(err)

@@ -218,6 +218,27 @@ func TestCrossOrigin(t *testing.T) {
 	}
 }
 
+// TestProfileOfOthers asks for profiles as a browser does for a picture on a page, for a link, and for an address typed in.
+func TestProfileOfOthers(t *testing.T) {
+	t.Parallel()
+	o := newOperated(t)
+	for _, c := range []struct {
+		site, mode string
+		code       int
+	}{
+		{"cross-site", "no-cors", 403},
+		{"same-site", "cors", 403},
+		{"cross-site", "navigate", 200},
+		{"same-origin", "cors", 200},
+		{"none", "navigate", 200},
+		{"", "", 200},
+	} {
+		if w := o.ask("GET", "/debug/pprof/goroutine?debug=1", "Sec-Fetch-Site: "+c.site, "Sec-Fetch-Mode: "+c.mode); w.Code != c.code {
+			t.Errorf("%s, %s: %d, want %d", c.site, c.mode, w.Code, c.code)
+		}
+	}
+}
+
 // TestBody sends more than any request needs.
 func TestBody(t *testing.T) {
 	t.Parallel()

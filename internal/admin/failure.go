@@ -27,7 +27,7 @@ var (
 	errNoAllocation = &failure{http.StatusNotFound, "AllocationNotFound",
 		"There is no allocation with this id: it has ended, or its client has moved and it has another one."}
 	errCrossOrigin = &failure{http.StatusForbidden, "CrossOrigin",
-		"A page of another site asks for a change: that is refused."}
+		"A page of another site asks for this: that is refused."}
 	errBody = &failure{http.StatusRequestEntityTooLarge, "RequestTooLarge",
 		"No request here needs a body of this size; leave it out."}
 	errTimeout = &failure{http.StatusServiceUnavailable, "Timeout",

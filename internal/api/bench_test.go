@@ -5,6 +5,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
+
+	"turnout/auth/token"
 )
 
 // BenchmarkICEServers is a user's token verified and a credential made of it: what
@@ -24,9 +27,18 @@ func BenchmarkICEServers(b *testing.B) {
 	}
 }
 
-// BenchmarkVerifyAndIssue is the same without HTTP.
+// BenchmarkVerifyAndIssue is the same without HTTP, by each algorithm that tokens are signed with.
 func BenchmarkVerifyAndIssue(b *testing.B) {
+	for _, a := range []token.Algorithm{token.EdDSA, token.ES256} {
+		b.Run(string(a), func(b *testing.B) { benchmarkVerifyAndIssue(b, a) })
+	}
+}
+
+func benchmarkVerifyAndIssue(b *testing.B, a token.Algorithm) {
 	f := newFixture(b)
+	set, err := token.NewKeySet(a, noon.Add(-time.Hour))
+	check(b, err)
+	f.Minter.Keys.Replace(set)
 	_, text := f.user()
 	r := &request{service: f.Service, now: noon, Request: httptest.NewRequest("POST", "/", nil)}
 	b.ReportAllocs()

@@ -130,6 +130,12 @@ func TestMeter(t *testing.T) {
 	if got, want := m.take(), []string{"POST /identities 201"}; !slices.Equal(got, want) {
 		t.Errorf("a user that there is: counted %q, want %q", got, want)
 	}
+	f.routes = append(f.routes, divide([]route{{method: "GET", pattern: "/panic", serve: func(*request) (reply, error) { panic("by a test") },
+		product: productCredential, dialect: dialectNative}})...)
+	f.call("GET", "/panic", "")
+	if got, want := m.take(), []string{"GET /panic 500", "credential native internal"}; !slices.Equal(got, want) {
+		t.Errorf("a panic: counted %q, want %q", got, want)
+	}
 	check(t, f.store.Close())
 	f.call("POST", identities, `{"createTokenWithScopes":["voip"]}`)
 	if got, want := m.take(), []string{"POST /identities 503", "token acs unavailable"}; !slices.Equal(got, want) {

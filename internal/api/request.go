@@ -40,11 +40,16 @@ type request struct {
 	form       url.Values
 }
 
-// run takes a request through its route: who asks, then what was sent, then what
-// is to be done.
+// run takes a request through its route, and counts what came of it.
 func (r *request) run() (answer reply, err error) {
 	r.product = r.match.product
+	err = errInternal // what stays of a handler that panics
 	defer func() { r.decided(err) }()
+	return r.follow()
+}
+
+// follow finds out who asks, then what was sent, then does what is to be done.
+func (r *request) follow() (reply, error) {
 	if err := r.authenticate(); err != nil {
 		return reply{}, err
 	}

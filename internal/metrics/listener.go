@@ -1,9 +1,6 @@
 package metrics
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // A Listener counts what is asked for over one HTTP listener, and what the service behind it gives out. It is the
 // api.Meter of the service. Safe for concurrent use. Make it with [Service.Listener].
@@ -61,8 +58,8 @@ func (l *Listener) Changed(what string) { l.service.userChanges.WithLabelValues(
 
 // statusClass is 2xx and so on.
 func statusClass(status int) string {
-	if status < 100 || status > 599 {
-		return "other"
+	if class := status / 100; class >= 2 && class <= 5 {
+		return [...]string{"2xx", "3xx", "4xx", "5xx"}[class-2]
 	}
-	return fmt.Sprintf("%dxx", status/100)
+	return "other"
 }

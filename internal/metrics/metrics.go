@@ -119,6 +119,7 @@ var (
 
 	logLines = declare("log_lines_total", "Log lines written.", "level")
 	logLost  = declare("log_lines_lost_total", "Log lines that could not be written.")
+	logLeft  = declare("log_lines_left_out_total", "Log lines that were not made, since there were too many of their kind; counted when the next line of it tells.")
 
 	httpRequests = declare("http_requests_total", "HTTP requests answered, by listener, route and class of status.", "listener", "route", "status")
 	httpSeconds  = declareSeconds("http_request_duration_seconds", "How long HTTP requests took, from their headers to the end of the answer.", waiting, "listener", "route")

@@ -12,6 +12,7 @@ type Reading struct {
 	Configuration Configuration
 	Log           func(yield func(level string, lines uint64)) // every level; required
 	LogLost       uint64                                       // lines that could not be written
+	LogLeftOut    uint64                                       // lines of which there were too many
 	Store         *Store                                       // nil where there is none
 	Issuers       []Issuer                                     // those that are configured
 }
@@ -122,6 +123,7 @@ func (s *Service) Collect(ch chan<- prometheus.Metric) {
 	e.counter(configReloads, r.Configuration.Failures, "failed")
 	r.Log(func(level string, lines uint64) { e.counter(logLines, lines, level) })
 	e.counter(logLost, r.LogLost)
+	e.counter(logLeft, r.LogLeftOut)
 	if r.Store != nil {
 		e.store(r.Store)
 	}

@@ -21,8 +21,8 @@ func exampleService() *Service {
 			},
 			Configuration: Configuration{Hash: "abc", Loaded: time.Unix(1, 500e6), Failed: true, Reloads: 13, Failures: 14},
 			Log:           func(yield func(level string, lines uint64)) { yield("info", 2) },
-			LogLost:       3,
-			Store:         &Store{Up: true, Bytes: 4, Connection: &Connection{Up: true, Reconnects: 5, Behind: 6 * time.Second}, Subjects: 7, Usernames: 8},
+			LogLost:       3, LogLeftOut: 15,
+			Store: &Store{Up: true, Bytes: 4, Connection: &Connection{Up: true, Reconnects: 5, Behind: 6 * time.Second}, Subjects: 7, Usernames: 8},
 			Issuers: []Issuer{
 				{Name: "https://a.example", Keys: 9, Fetched: time.Unix(10, 0), Fetches: func(yield func(string, uint64)) { yield("ok", 11) }},
 				{Name: "https://b.example", Fetches: func(yield func(string, uint64)) { yield("status", 12) }},
@@ -99,6 +99,7 @@ turnout_issuer_key_fetches_total{issuer="https://b.example",result="status"} 12
 turnout_issuer_keys{issuer="https://a.example"} 9
 turnout_issuer_keys{issuer="https://b.example"} 0
 turnout_issuer_keys_fetched_timestamp_seconds{issuer="https://a.example"} 10
+turnout_log_lines_left_out_total 15
 turnout_log_lines_lost_total 3
 turnout_log_lines_total{level="info"} 2
 turnout_revocation_delay_seconds_sum 0.003
@@ -171,5 +172,17 @@ func TestHistograms(t *testing.T) {
 		if observed, classic, native := shown(f.name); observed != 1 || classic != len(f.buckets) || !native {
 			t.Errorf("%s: observed %d times, %d buckets, native ones: %v", f.name, observed, classic, native)
 		}
+	}
+}
+
+// BenchmarkListener is what counting adds to a request for a credential.
+func BenchmarkListener(b *testing.B) {
+	s := NewService(func() Reading { return Reading{} })
+	l := s.Listener("api", "POST /v1/ice-servers")
+	s.Offers([]string{"native"}, []string{"issued"}, nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		l.Decided("credential", "native", "issued")
+		l.Answered("POST /v1/ice-servers", 200, time.Millisecond)
 	}
 }

@@ -42,10 +42,23 @@ const sdkResource = "6f0c3a52-5a1f-4a68-9d5e-3f2f6a0c9a11"
 // A relayAnswer is what the network traversal SDK makes of a relay configuration.
 type relayAnswer struct {
 	ExpiresOn  time.Time
-	ICEServers []struct {
-		URLs                            []string
-		Username, Credential, RouteType string
-	} `json:"iceServers"`
+	ICEServers []sdkServer `json:"iceServers"`
+}
+
+// An sdkServer is one of its servers, and the same as the SDK gives it to RTCPeerConnection.
+type sdkServer struct {
+	URLs                            []string
+	Username, Credential, RouteType string
+	raw                             map[string]any
+}
+
+// UnmarshalJSON keeps what it reads.
+func (s *sdkServer) UnmarshalJSON(b []byte) error {
+	type plain sdkServer // without this method
+	if err := json.Unmarshal(b, (*plain)(s)); err != nil {
+		return err
+	}
+	return json.Unmarshal(b, &s.raw)
 }
 
 type sdkFault struct {
@@ -64,7 +77,7 @@ type sdkOutcome struct {
 }
 
 // TestAzureSDKs runs the SDKs of Azure Communication Services, unmodified, over HTTPS,
-// and allocates with what they were given.
+// and relays with what they were given: by coturn's client, and in Chromium.
 func TestAzureSDKs(t *testing.T) {
 	peers(t)
 	t.Parallel()
@@ -88,6 +101,10 @@ func TestAzureSDKs(t *testing.T) {
 	got.check(t, r.first)
 	got.checkFaults(t)
 	echo := startEcho(t, tool(t, "turnutils_peer"))
+	t.Run("Chromium", func(t *testing.T) {
+		t.Run("an application's", func(t *testing.T) { got.Anonymous.callWith(t) })
+		t.Run("by the user's token", func(t *testing.T) { got.AfterRevocation.callWith(t) })
+	})
 	for name, answer := range map[string]relayAnswer{"revoked": got.Relay, "after the revocation": got.AfterRevocation, "nobody's": got.Anonymous} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -102,6 +119,16 @@ func TestAzureSDKs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// callWith has Chromium make a call with what the SDK returned, as it is.
+func (a relayAnswer) callWith(t *testing.T) {
+	t.Helper()
+	var servers []map[string]any
+	for _, s := range a.ICEServers {
+		servers = append(servers, s.raw)
+	}
+	relayedCall(t, servers, "udp")
 }
 
 // runSDKs runs the script that uses the SDKs, which trusts the certificate.

@@ -41,9 +41,15 @@ func TestBrowserCall(t *testing.T) {
 	}
 }
 
-// browserCall has two peers talk through the relay at url, and wants everything
-// back. Transport is what the browser calls the one in use.
+// browserCall has two peers talk through the relay at url, as the static user.
 func browserCall(t *testing.T, url, transport string, arguments ...string) {
+	t.Helper()
+	relayedCall(t, []map[string]any{{"urls": []string{url}, "username": user, "credential": password}}, transport, arguments...)
+}
+
+// relayedCall has two peers talk through the relay of iceServers, and wants everything
+// back. Transport is what the browser calls the one in use.
+func relayedCall(t *testing.T, iceServers []map[string]any, transport string, arguments ...string) {
 	t.Helper()
 	node, chromium := tool(t, "node"), tool(t, "chromium")
 	if _, err := os.Stat(filepath.Join("node_modules", "playwright-core")); err != nil {
@@ -53,8 +59,7 @@ func browserCall(t *testing.T, url, transport string, arguments ...string) {
 	defer page.Close()
 	const messages, frames = 200, 30
 	options, err := json.Marshal(map[string]any{
-		"iceServers": []map[string]any{{"urls": []string{url}, "username": user, "credential": password}},
-		"messages":   messages, "frames": frames,
+		"iceServers": iceServers, "messages": messages, "frames": frames,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -18,19 +18,19 @@ import (
 	"github.com/pion/stun/v3"
 )
 
-// A query is one of a panel of the Grafana dashboard.
+// A query is one of a panel of the Grafana dashboard, or of what else asks.
 type query struct{ panel, expression string }
 
-// TestDashboard has a real Prometheus scrape a relay under the load of "turnout bench" and run every
-// query of the dashboard: each gives data.
+// TestDashboard has a real Prometheus scrape a relay and a service under the load of "turnout bench" and run every
+// query of the dashboard, the rules, the alerts and docs/metrics.md: each gives data.
 func TestDashboard(t *testing.T) {
 	peers(t)
 	t.Parallel()
-	s := startSecured(t, "127.0.0.1:9")
+	s, service := startServed(t)
 	prometheus := startPrometheus(t, s.admin)
 	startGenerator(t, netip.MustParseAddrPort(s.address()), 0, flowsOf(100, 10), 2*time.Minute) // longer than is waited for
 	eventually(t, "every flow relays", func() error { return relaying(t, s.admin, status{}, 100) })
-	pending := dashboard(t)
+	pending := append(dashboard(t), questions(t)...)
 	if len(pending) < 20 {
 		t.Fatalf("only %d queries", len(pending))
 	}
@@ -38,6 +38,7 @@ func TestDashboard(t *testing.T) {
 	deadline := time.Now().Add(60 * time.Second)
 	for round := 0; len(pending) > 0; round++ {
 		disturb(t, s)
+		loadService(t, s, service)
 		var empty []query
 		for _, q := range pending {
 			n, err := prometheus.series(q.expression)
@@ -57,6 +58,7 @@ func TestDashboard(t *testing.T) {
 	for _, q := range pending {
 		t.Errorf("panel %q: no data of %s", q.panel, q.expression)
 	}
+	checkScrape(t, s.admin)
 }
 
 // disturb is what the generator's flows do not have: a refused request, a datagram that is dropped, and an allocation that

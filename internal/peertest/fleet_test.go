@@ -118,11 +118,16 @@ func (r fleetRelay) port(t *testing.T) int {
 
 // post asks the service for something, signed by the access key, or with a user's token where one is given.
 func (f *fleet) post(path, bearer string, in, out any) (status int, err error) {
+	return f.ask("POST", path, bearer, in, out)
+}
+
+// ask is post by any method.
+func (f *fleet) ask(method, path, bearer string, in, out any) (status int, err error) {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return 0, err
 	}
-	r, err := http.NewRequestWithContext(f.t.Context(), "POST", f.service+path, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(f.t.Context(), method, f.service+path, bytes.NewReader(body))
 	if err != nil {
 		return 0, err
 	}

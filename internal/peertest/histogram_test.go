@@ -12,7 +12,7 @@ import (
 func TestHistograms(t *testing.T) {
 	peers(t)
 	t.Parallel()
-	s := startSecured(t, "127.0.0.1:9")
+	s, service := startServed(t)
 	native, classic := startPrometheus(t, s.admin, "--enable-feature=native-histograms"), startPrometheus(t, s.admin)
 	client, _ := pionClient(t, "udp", s.address(), user, password)
 	relayed, peer := allocate(t, client), listen(t, "127.0.0.1:0")
@@ -23,6 +23,7 @@ func TestHistograms(t *testing.T) {
 		receive(t, relayed, "and back")
 	}
 	disturb(t, s)
+	loadService(t, s, service)
 
 	const metric = `turnout_relay_latency_seconds`
 	for _, c := range []struct{ native, classic string }{
@@ -33,6 +34,8 @@ func TestHistograms(t *testing.T) {
 		{`histogram_fraction(-1, 1, turnout_allocation_duration_seconds)`, `turnout_allocation_duration_seconds_bucket{le="1"} / ignoring(le) turnout_allocation_duration_seconds_count`},
 		{`histogram_count(turnout_allocation_relayed_bytes)`, `turnout_allocation_relayed_bytes_count`},
 		{`histogram_quantile(0.99, ` + metric + `{direction="to_peer"}) < bool 1`, `histogram_quantile(0.99, ` + metric + `_bucket{direction="to_peer"}) < bool 1`},
+		{`histogram_count(turnout_revocation_teardown_seconds)`, `turnout_revocation_teardown_seconds_count`},
+		{`sum(histogram_count(turnout_http_request_duration_seconds{listener="api"}))`, `sum(turnout_http_request_duration_seconds_count{listener="api"})`},
 		{`count(turnout_read_datagrams)`, `count(turnout_read_datagrams_count)`},
 	} {
 		same := false

@@ -32,6 +32,7 @@ admin: {listen: "127.0.0.1:%[3]d"%[9]s}
 // An operatorPage is the page of a running relay.
 type operatorPage struct {
 	relay, address string
+	file           string // its configuration
 	token          string // what the admin listener asks for, if anything
 	alice          *turn.Client
 	relayed        net.PacketConn // alice's
@@ -58,7 +59,7 @@ func startOperator(t *testing.T, token string) *operatorPage {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := &operatorPage{relay: fmt.Sprintf("127.0.0.1:%d", r.first), address: fmt.Sprintf("http://127.0.0.1:%d/", r.first+1), token: token}
+	p := &operatorPage{relay: fmt.Sprintf("127.0.0.1:%d", r.first), address: fmt.Sprintf("http://127.0.0.1:%d/", r.first+1), file: file, token: token}
 	serve(t, fmt.Sprintf("127.0.0.1:%d", r.first+1), "--config", file)
 	if token != "" {
 		return p
@@ -168,7 +169,7 @@ func (p *operatorPage) use(t *testing.T, scenario string) (got operatorShowing) 
 			t.Errorf("the page asks for %s", asked)
 		}
 	}
-	expected := map[string]string{"token": "status of 401", "silence": "net::ERR_FAILED"} // the browser notes each as an error
+	expected := map[string]string{"token": "status of 401", "silence": "net::ERR_FAILED", "broken file": "status of 422"} // the browser notes each as an error
 	for _, complaint := range got.Complaints {
 		if want := expected[scenario]; want == "" || !strings.Contains(complaint, want) {
 			t.Errorf("the browser complains: %s", complaint)
@@ -221,7 +222,34 @@ func TestOperatorPage(t *testing.T) {
 	if got.Ground != "rgb(244, 245, 242)" {
 		t.Errorf("the ground is %s", got.Ground)
 	}
+	p.breakFile(t)
 	p.lookOtherwise(t)
+}
+
+// breakFile puts a mistake into the configuration, and has the page say so.
+func (p *operatorPage) breakFile(t *testing.T) {
+	t.Helper()
+	text, err := os.ReadFile(p.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(text []byte) {
+		t.Helper()
+		if err := os.WriteFile(p.file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(append([]byte("quota: {user: {allocations: many}}\n"), text...))
+	got := p.use(t, "broken file")
+	if len(got.Sentences) != 1 || !strings.Contains(got.Sentences[0], "goes on with the one before") {
+		t.Errorf("the page says of what is wrong: %q", got.Sentences)
+	}
+	if !strings.HasPrefix(got.Reload, "✗ ") || !strings.Contains(got.Reload, "turnout.yaml:1: quota.user.allocations") {
+		t.Errorf("reload: %q", got.Reload)
+	}
+	write(text)
+	admin := strings.TrimSuffix(strings.TrimPrefix(p.address, "http://"), "/")
+	eventually(t, "the mended file is read", func() error { return reasonsAre(admin, nil) })
 }
 
 // lookOtherwise is what the page looks like elsewhere, on the same relay.

@@ -39,8 +39,8 @@ type secured struct {
 	spki string // hash of its key, as Chromium takes it
 }
 
-// startSecured runs turnout with a certificate of its own.
-func startSecured(t *testing.T, fallback string) *secured {
+// startSecured runs turnout with a certificate of its own. More is what else stands in its configuration.
+func startSecured(t *testing.T, fallback string, more ...string) *secured {
 	t.Helper()
 	if os.Getenv("PEERTEST_SERVER") != "" {
 		t.Skip("PEERTEST_SERVER names the server to test: turnout is not started")
@@ -50,7 +50,7 @@ func startSecured(t *testing.T, fallback string) *secured {
 	r := freePorts(t, relayPorts+3)
 	admin := fmt.Sprintf("127.0.0.1:%d", r.first+1)
 	text := fmt.Sprintf(configuration, realm, r.first, r.first+3, r.last(), secret, user, password, r.first+1, oauthName, oauthKeys)
-	text = strings.Replace(text, "relay:\n", fmt.Sprintf(securely, r.first+2, fallback), 1)
+	text = strings.Replace(text, "relay:\n", fmt.Sprintf(securely, r.first+2, fallback), 1) + strings.Join(more, "")
 	file := filepath.Join(dir, "turnout.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -52,7 +52,7 @@ export class Details {
 		const moved = ({ packets, bytes }) => `${bytesInWords(bytes)} in ${countInWords(packets)} packets`;
 		const facts = [
 			["User", a.subject || "–"], ...(a.class ? [["Class", a.class]] : []),
-			["Client", `${a.client} by ${transportInWords(a.transport)}`], ["reached the relay at", a.server],
+			["Client", `${a.client} by ${transportInWords(a.transport)}`], ["Relay", a.server],
 			["Relayed address", a.relayed.join(", ")], ["Lent for", `${durationInWords((now - Date.parse(a.created)) / 1000)} now`],
 			["Runs out in", `${left(a.expires)}, unless the client asks again`],
 			["Client sent", moved(a.fromClient)], ["Client received", moved(a.toClient)],

@@ -9,9 +9,9 @@ const width = 600, height = 100; // of the drawing; the page stretches it
 
 // A Plot shows what its kind describes: id, title, hint, least (the smallest top of the
 // scale, so that noise does not look like mountains), format (a value in words), curves
-// (the names to draw, given the samples), words (of a name) and quiet (what stands there
-// where there is no curve). Point is called with a time in ms, or undefined, when
-// somebody points at it.
+// (the names to draw, given the samples), words (of a name), absent (the value of a name
+// that a sample lacks; none if undefined) and quiet (what stands there where there is no
+// curve). Point is called with a time in ms, or undefined, when somebody points at it.
 export class Plot {
 	#kind;
 	#point;
@@ -59,7 +59,7 @@ export class Plot {
 		this.#read();
 	}
 
-	#value(sample, name) { return sample.plots[this.#kind.id]?.[name]; }
+	#value(sample, name) { return sample.plots[this.#kind.id][name] ?? this.#kind.absent; }
 
 	#x(time) { return width * (1 - (this.#end - time) / this.#span); }
 

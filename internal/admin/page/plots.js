@@ -31,11 +31,11 @@ const kinds = [
 	},
 	{
 		id: "drops", title: "Drops", hint: "not relayed or answered, by reason, in each second", least: 1, format: packetsInWords,
-		curves: (samples) => largest(samples, "drops"), words: dropInWords, quiet: "Nothing was dropped.",
+		curves: (samples) => largest(samples, "drops"), words: dropInWords, absent: 0, quiet: "Nothing was dropped.",
 	},
 	{
 		id: "failures", title: "Refused log-ins", hint: "requests with a wrong name or password, in each second", least: 1, format: packetsInWords,
-		curves: (samples) => largest(samples, "failures"), words: failureInWords, quiet: "Nobody was refused.",
+		curves: (samples) => largest(samples, "failures"), words: failureInWords, absent: 0, quiet: "Nobody was refused.",
 	},
 ];
 

@@ -14,6 +14,7 @@ const drops = {
 	channel_reserved: "reserved channel number",
 	channel_unbound: "channel of no peer",
 	no_permission: "client has no permission",
+	new_peers: "too many new peers",
 	peer_denied: "peer not allowed here",
 	peer_family: "IPv4 to IPv6 or back",
 	stream_framing: "stream out of step",

@@ -18,11 +18,12 @@ const scenarios = {
 	keyboard: () => visit(executablePath, {}, keyboardOnly),
 	token: () => visit(executablePath, {}, withToken),
 	words: () => visit(executablePath, {}, words),
+	"broken file": () => visit(executablePath, {}, brokenFile),
 	silence: () => visit(executablePath, {}, silence),
 };
 
 async function shoot(tab, name, fullPage = true) {
-	if (screenshots) await tab.screenshot({ path: `${screenshots}/operator-${scenario}-${name}.png`, fullPage });
+	if (screenshots) await tab.screenshot({ path: `${screenshots}/operator-${scenario.replace(" ", "-")}-${name}.png`, fullPage });
 }
 
 const state = async (tab, text) => {
@@ -229,6 +230,16 @@ async function withToken(tab) {
 	const other = await tab.context().newPage();
 	await other.goto(page);
 	shown.states.push(await state(other, "Locked"));
+	return shown;
+}
+
+// brokenFile reloads a configuration that has a mistake.
+async function brokenFile(tab) {
+	await tab.goto(page);
+	const shown = { states: [await state(tab, "Degraded")] };
+	shown.sentences = await tab.locator("#reasons li").allInnerTexts();
+	await reload(tab, shown);
+	await shoot(tab, "end", false);
 	return shown;
 }
 

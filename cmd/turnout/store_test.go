@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"turnout/auth/identity"
+)
+
+// TestStoreUnusable starts on a store that is damaged, somebody else's or in use: one sentence, exit 1, and the file is as it was.
+func TestStoreUnusable(t *testing.T) {
+	t.Parallel()
+	whole := filepath.Join(t.TempDir(), storeFile)
+	b, err := identity.OpenBolt(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := identity.AccessKeys(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	good, err := os.ReadFile(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := os.Getpagesize()
+	for name, c := range map[string]struct {
+		text []byte
+		used bool
+		want string
+	}{
+		"no store":    {bytes.Repeat([]byte("a text of somebody's\n"), 2000), false, "is damaged and was left as it is"},
+		"half of one": {good[:len(good)/2/page*page], false, "is damaged and was left as it is"},
+		"zeros":       {make([]byte, len(good)), false, "is damaged and was left as it is"},
+		"nothing":     {nil, false, "is damaged and was left as it is"},
+		"in use":      {good, true, "in use by another process"},
+	} {
+		for _, command := range []string{"serve", "user list"} {
+			dir := t.TempDir()
+			at := filepath.Join(dir, storeFile)
+			if err := os.WriteFile(at, c.text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			want := c.want
+			if c.used {
+				other, err := identity.OpenBolt(at)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer other.Close()
+				if command == "user list" {
+					want = "a running service has the store" // and its connection string is what helps
+				}
+			}
+			before, err := os.ReadFile(at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			config := file(t, minimal+"api: {listen: \"http://127.0.0.1:0\", advertise: \"turn:192.0.2.1:3478\"}\nstore: {path: "+dir+"}\n")
+			r := newConsole(t)
+			r.parts = realParts
+			code := r.run(t.Context(), append(strings.Fields(command), "--config", config))
+			said := strings.TrimSpace(r.err.String())
+			if code != exitFailure || !strings.Contains(said, want) || strings.Count(said, "\n") != 0 || strings.Contains(said, "panic") {
+				t.Errorf("%s, %s: exit %d, want 1 and %q in one line:\n%s", name, command, code, want, said)
+			}
+			if after, err := os.ReadFile(at); err != nil || !bytes.Equal(before, after) {
+				t.Errorf("%s, %s: the file was changed (%v)", name, command, err)
+			}
+			if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+				t.Errorf("%s, %s: %d files are there (%v)", name, command, len(left), err)
+			}
+		}
+	}
+}

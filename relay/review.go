@@ -35,7 +35,7 @@ func (w *worker) reviewFrom(next int, answer func()) {
 
 // reviewOne looks at the allocation in a slot, if there is one, and says how many permissions it had.
 func (w *worker) reviewOne(slot int) int {
-	l := &w.links[slot]
+	l := w.links[slot]
 	a := w.table.LookupID(l.id)
 	if !l.live || a == nil {
 		return 0

@@ -118,7 +118,7 @@ func (s *Server) setQuotas(q *quotas) {
 // joinAll gives allocations that were made when no user's traffic was counted their user's allowance.
 func (w *worker) joinAll() {
 	for a := range w.table.All() {
-		if l := &w.links[a.ID().Index()]; l.live && l.allowance == nil {
+		if l := w.links[a.ID().Index()]; l.live && l.allowance == nil {
 			w.join(a, l)
 		}
 	}

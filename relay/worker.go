@@ -43,7 +43,7 @@ type worker struct {
 	now     allocation.Time // read once a round
 	wall    time.Time
 	tidied  allocation.Time // when the ports were last looked through
-	links   []link          // by the allocation's index
+	links   []*link         // by the allocation's index
 	arena   arena
 	outs    []netio.Out
 	sent    []delivery // beside outs: what each one was
@@ -141,7 +141,7 @@ func (w *worker) serveEvent(e netio.Event) {
 		return
 	}
 	index, ipv6, generation := splitRelayEvent(e.ID)
-	l := &w.links[index]
+	l := w.links[index]
 	if !l.live || l.id.Generation() != generation || l.relays[family(ipv6)] == nil {
 		return // ended earlier in this round
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
 // exampleService has a value in every metric there is.
@@ -60,17 +59,6 @@ func scrape(t *testing.T, c prometheus.Collector) string {
 		}
 	}
 	return b.String()
-}
-
-func TestServiceLint(t *testing.T) {
-	t.Parallel()
-	problems, err := testutil.CollectAndLint(exampleService())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range problems {
-		t.Errorf("%s: %s", p.Metric, p.Text)
-	}
 }
 
 // TestServiceValues compares every value, so that none is read into another's metric.

@@ -87,6 +87,9 @@ func startGenerator(t *testing.T, server netip.AddrPort, pid int, s bench.Scenar
 	return g
 }
 
+// over says whether it has ended.
+func (g *generator) over() bool { return len(g.answer) > 0 }
+
 // flow waits for the end of the load, and wants every packet that was sent to have arrived or to
 // be one that a socket of the kernel had no room for. Packets are counted both ways at once: a
 // packet has arrived when the peer has sent it back and its client has it.

@@ -34,6 +34,7 @@ type busyRelay struct {
 	admin, file string
 	at          netip.AddrPort // udp and tcp
 	secure      string         // tls
+	more        string         // udp, once it is added
 	spki        string         // hash of its first certificate's key
 }
 
@@ -46,10 +47,10 @@ func startBusy(t *testing.T, flows int, deadline time.Duration) *busyRelay {
 	dir := t.TempDir()
 	spki := certify(t, dir)
 	r := freePorts(t, flows+64)
-	text := fmt.Sprintf(busyConfiguration, realm, r.first, r.first+1, r.first+2, r.first+3, r.last(), secret, user, password, deadline)
+	text := fmt.Sprintf(busyConfiguration, realm, r.first, r.first+1, r.first+2, r.first+4, r.last(), secret, user, password, deadline)
 	b := &busyRelay{
 		admin: fmt.Sprintf("127.0.0.1:%d", r.first+2), file: filepath.Join(dir, "turnout.yaml"),
-		at: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(r.first)), secure: fmt.Sprintf("127.0.0.1:%d", r.first+1), spki: spki,
+		at: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(r.first)), secure: fmt.Sprintf("127.0.0.1:%d", r.first+1), more: fmt.Sprintf("127.0.0.1:%d", r.first+3), spki: spki,
 	}
 	if err := os.WriteFile(b.file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -95,14 +96,18 @@ func TestReloadUnderLoad(t *testing.T) {
 	calls := beginCalls(t, []string{fmt.Sprintf("turn:%v?transport=udp", b.at), "turns:" + b.secure + "?transport=tcp"},
 		"--ignore-certificate-errors-spki-list="+b.spki)
 	transports := []string{"udp", "tls"}
-	load := b.load(t, flows, rate, 12*time.Second)
+	load := b.load(t, flows, rate, 20*time.Second)
 	before := statusOf(t, b.admin)
 	calls.goOn(t, transports...)
 
 	b.reloadAll(t)
 	spki := certify(t, filepath.Dir(b.file))
-	eventually(t, "the new certificate is shown", func() error { return b.shows(spki) })
+	took := eventually(t, "the new certificate is shown", func() error { return b.shows(spki) })
+	t.Logf("the new certificate was shown %v after it was written", took.Round(time.Millisecond))
 	calls.goOn(t, transports...)
+	if load.over() {
+		t.Error("the flows ended before all was changed")
+	}
 
 	flow := load.flow(t)
 	after := statusOf(t, b.admin)
@@ -143,6 +148,31 @@ func (b *busyRelay) reloadAll(t *testing.T) {
 	}
 	eventually(t, "the third change is in use", func() error { return b.hashed(t, &hash) })
 	b.mayLogIn(t, user, password)
+	b.addAndRemove(t)
+}
+
+// addAndRemove opens a listener and takes it away again, on which a call goes on.
+func (b *busyRelay) addAndRemove(t *testing.T) {
+	t.Helper()
+	listener := "udp://" + b.more + ", "
+	b.edit(t, "listen: [", "listen: ["+listener)
+	if r := askAdmin(t, b.admin, "POST", "/v1/reload"); r.code != http.StatusOK || !strings.Contains(r.body, `"listen"`) {
+		t.Errorf("a listener more: %d %s", r.code, r.body)
+	}
+	client, _ := pionClient(t, "udp", b.more, user, password)
+	call := &fleetCall{client: client, relayed: allocate(t, client), peer: listen(t, "127.0.0.1:0")}
+	call.relays(t)
+	b.edit(t, listener, "")
+	if r := askAdmin(t, b.admin, "POST", "/v1/reload"); r.code != http.StatusOK || !strings.Contains(r.body, `"listen"`) {
+		t.Errorf("a listener less: %d %s", r.code, r.body)
+	}
+	call.relays(t)
+	newcomer, _ := pionClient(t, "udp", b.more, user, password)
+	if conn, err := newcomer.Allocate(); err == nil || !strings.Contains(err.Error(), "508") {
+		t.Errorf("a new Allocate at a listener that is taken away: %v, %v; want error 508", conn, err)
+	}
+	call.relays(t)
+	call.relayed.Close()
 }
 
 // hashed wants the configuration in use to be another one than before, and remembers it.

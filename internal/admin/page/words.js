@@ -16,6 +16,7 @@ const drops = {
 	no_permission: "client has no permission",
 	new_peers: "too many new peers",
 	peer_denied: "peer not allowed here",
+	new_peers: "too many new peers at once",
 	peer_family: "IPv4 to IPv6 or back",
 	stream_framing: "stream out of step",
 	tcp_allocation: "datagram on a TCP allocation",

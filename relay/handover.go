@@ -203,6 +203,7 @@ func (w *worker) takeIn(p *parcel) (*allocation.Allocation, error) {
 	l.id = id
 	w.view(l.allowance)
 	w.tickets.adopt(a, p.mobile)
+	w.table.Review(a, w.policy.AllowedAddr) // a reload may have changed the policy while it was on its way
 	for i, s := range l.relays {
 		if s == nil {
 			continue

@@ -248,6 +248,7 @@ func (w *worker) expire() {
 		w.tidied = w.now
 		w.ports.Expire(w.now) // reservations that nobody came for
 		w.sampleListeners(true)
+		w.counters.rare = true
 	} else if w.sampled() {
 		w.sampleListeners(false)
 	}
@@ -275,7 +276,7 @@ func (w *worker) endRound() {
 	w.settleLeases()
 	w.sendParcels()
 	w.noteShortcuts()
-	w.counters.publish(w.poller.Counts())
+	w.counters.publish(w.poller)
 }
 
 // flush sends everything queued and frees the slots and headers it stood in.

@@ -129,7 +129,7 @@ func (a relayAnswer) callWith(t *testing.T) {
 	for _, s := range a.ICEServers {
 		servers = append(servers, s.raw)
 	}
-	relayedCall(t, servers, "udp")
+	relayedCall(t, servers, []string{"udp", "tcp"})
 }
 
 // runSDKs runs the script that uses the SDKs, which trusts the certificate.

@@ -47,11 +47,16 @@ func (w *worker) meter(l *link, way, n int) Drop {
 	if l.allowance != nil {
 		return w.meterUser(l, way, n)
 	}
-	if !l.meters[way].admits(n, w.bandwidth, w.now) {
+	if !w.meterAllocation(l, way, n) {
 		w.note(LimitAllocationBandwidth, l.whoHas())
 		return DropBandwidth
 	}
 	return notDropped
+}
+
+// meterAllocation says whether n more bytes are within the allocation's own bandwidth, and counts them if so.
+func (w *worker) meterAllocation(l *link, way, n int) bool {
+	return w.bandwidth == 0 || l.limited().meters[way].admits(n, w.bandwidth, w.now)
 }
 
 // meterUser is meter where the user's bandwidth counts too: what one of the two refuses the other is not charged for.
@@ -61,7 +66,7 @@ func (w *worker) meterUser(l *link, way, n int) Drop {
 		w.note(LimitUserBandwidth, l.whoHas())
 		return DropUserBandwidth
 	}
-	if !l.meters[way].admits(n, w.bandwidth, w.now) {
+	if !w.meterAllocation(l, way, n) {
 		w.note(LimitAllocationBandwidth, l.whoHas())
 		return DropBandwidth
 	}

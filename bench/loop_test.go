@@ -158,6 +158,15 @@ func TestGenerateStreams(t *testing.T) {
 	}
 }
 
+// surveyed is everything that a relay has counted, calls to the system included.
+func surveyed(t *testing.T, server *relay.Server) relay.Stats {
+	t.Helper()
+	if err := server.Survey(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return server.Stats()
+}
+
 // Gates of TestSteady. An echo of a batched relay takes far less than a call for each datagram: one datagram a call is what
 // unbatched ones have. The relay's and the generator's steady state allocate nothing; what is left is the runtime's own.
 const (
@@ -186,11 +195,13 @@ func TestSteady(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.phase = phaseWindow
-	before, stats := mallocs(), server.Stats()
+	stats := surveyed(t, server)
+	before := mallocs()
 	if err := l.runUntil(t.Context(), l.now+int64(500*time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}
-	after, now := mallocs(), server.Stats()
+	after := mallocs()
+	now := surveyed(t, server)
 	calls := now.RecvCalls - stats.RecvCalls + now.SendCalls - stats.SendCalls
 	datagrams := now.RecvDatagrams - stats.RecvDatagrams + now.SendDatagrams - stats.SendDatagrams
 	perCall, perPacket := float64(datagrams)/float64(calls), float64(after-before)/float64(datagrams)

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -75,11 +76,23 @@ func (r *Runner) Run(ctx context.Context, server Server, s Scenario) (run Run, e
 		return run, k.failed(err)
 	}
 	j.ServerPIDs = []int{k.command.Process.Pid}
+	finish := server.accompany(ctx, place)
 	run.Measurement, err = r.generate(ctx, j, run.Layout.Generator)
-	if err != nil {
+	if err = errors.Join(err, finish()); err != nil {
 		return run, fmt.Errorf("%s, scenario %s: %w", server.Name, s.Name, err)
 	}
 	return run, nil
+}
+
+// accompany begins what goes on beside a server; finish ends it.
+func (s Server) accompany(ctx context.Context, at Place) (finish func() error) {
+	if s.beside == nil {
+		return func() error { return nil }
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- s.beside(ctx, at) }()
+	return func() error { cancel(); return <-ended }
 }
 
 // commandLine is a command as a report shows it: without the folders of this host.

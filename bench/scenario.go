@@ -101,8 +101,8 @@ var Scenarios = []Scenario{
 		Name: "set-up", About: "how fast allocations are made, each by a user of its own with authentication",
 		Purpose: Allocations, Transport: UDP, Flows: 8000, Payload: 160, Direction: Up, Carrier: Channel, Workers: 1,
 	}, {
-		Name: "memory", About: "how much memory an allocation with a permission and a channel takes",
-		Purpose: Allocations, Transport: UDP, Flows: 4000, Payload: 160, Direction: Up, Carrier: Channel, Workers: 1,
+		Name: "memory", About: "how much memory an allocation with a permission and a channel takes, of so many that what a server takes once hardly counts",
+		Purpose: Allocations, Transport: UDP, Flows: 10000, Payload: 160, Direction: Up, Carrier: Channel, Workers: 1,
 	},
 }
 

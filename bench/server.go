@@ -20,6 +20,8 @@ type Server struct {
 	Version func(ctx context.Context) (string, error)
 	// Command makes the command that serves at a place; it may write files into the place's folder.
 	Command func(ctx context.Context, at Place) (*exec.Cmd, error)
+	// beside, if not nil, goes on beside the running server until ctx ends; an error fails the measurement.
+	beside func(ctx context.Context, at Place) error
 
 	host    string         // of the running one, as its certificate has it
 	running netip.AddrPort // in place of Command: one that somebody else runs
@@ -38,6 +40,7 @@ type Place struct {
 	Addr             netip.AddrPort // listens here, UDP and TCP
 	TLS              netip.AddrPort // and here, where a certificate is given
 	Cert, Key        string         // files in Dir; empty: no TLS
+	Admin            netip.AddrPort // a server's own pages, where it is told to have them
 	Relay            []netip.Addr   // makes relayed addresses of these
 	Peer             netip.Addr     // peers are here, where nobody else is, so that nobody else has a permission
 	MinPort, MaxPort uint16         // and of these ports
@@ -80,7 +83,8 @@ func newPlace(dir string, flows, workers int) (Place, error) {
 	for range 100 {
 		p.Addr = netip.AddrPortFrom(p.Relay[0], uint16(firstServerPort+rand.IntN(lastServerPort-firstServerPort+1)))
 		p.TLS = netip.AddrPortFrom(p.Addr.Addr(), p.Addr.Port()+1)
-		if isFree(p.Addr) && isFree(p.TLS) {
+		p.Admin = netip.AddrPortFrom(p.Addr.Addr(), p.Addr.Port()+2)
+		if isFree(p.Addr) && isFree(p.TLS) && isFree(p.Admin) {
 			return p, nil
 		}
 	}

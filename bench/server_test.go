@@ -17,14 +17,16 @@ var testPlace = Place{
 	MinPort: 10000, MaxPort: 26383, Workers: 2, Realm: "turnout.bench", Secret: "north",
 }
 
+func unchanged(object, Place) {}
+
 // TestConfigurations shows what servers are told, which is the same.
 func TestConfigurations(t *testing.T) {
 	t.Parallel()
-	golden(t, "turnout.yaml", turnoutConfiguration(testPlace))
+	golden(t, "turnout.yaml", turnoutConfiguration(testPlace, unchanged))
 	golden(t, "turnserver.conf", coturnConfiguration(testPlace))
 	secure := testPlace
 	secure.TLS, secure.Cert, secure.Key = netip.MustParseAddrPort("127.65.3.1:27002"), "DIR/cert.pem", "DIR/key.pem"
-	golden(t, "turnout-tls.yaml", turnoutConfiguration(secure))
+	golden(t, "turnout-tls.yaml", turnoutConfiguration(secure, unchanged))
 	golden(t, "turnserver-tls.conf", coturnConfiguration(secure))
 }
 

@@ -11,7 +11,10 @@ import (
 )
 
 // Turnout is this server, run by the binary of that name with "serve".
-func Turnout(binary string) Server {
+func Turnout(binary string) Server { return turnoutWith(binary, func(object, Place) {}) }
+
+// turnoutWith is it with a change of its configuration.
+func turnoutWith(binary string, change func(configuration object, p Place)) Server {
 	return Server{
 		Name: "turnout",
 		Version: func(ctx context.Context) (string, error) {
@@ -20,7 +23,7 @@ func Turnout(binary string) Server {
 		},
 		Command: func(ctx context.Context, p Place) (*exec.Cmd, error) {
 			file := filepath.Join(p.Dir, "turnout.yaml")
-			if err := os.WriteFile(file, turnoutConfiguration(p), 0o600); err != nil {
+			if err := os.WriteFile(file, turnoutConfiguration(p, change), 0o600); err != nil {
 				return nil, err
 			}
 			c := exec.CommandContext(ctx, binary, "serve", "--config", file)
@@ -41,9 +44,10 @@ func turnoutEnvironment(environ []string) []string {
 	return kept
 }
 
+type object = map[string]any
+
 // turnoutConfiguration is what turnout is told. It is JSON, which is YAML too.
-func turnoutConfiguration(p Place) []byte {
-	type object = map[string]any
+func turnoutConfiguration(p Place, change func(configuration object, p Place)) []byte {
 	listen := []string{"udp://" + p.Addr.String(), "tcp://" + p.Addr.String()}
 	if p.Cert != "" {
 		listen = append(listen, "tls://"+p.TLS.String())
@@ -62,6 +66,7 @@ func turnoutConfiguration(p Place) []byte {
 	if p.Cert != "" {
 		configuration["tls"] = object{"cert": p.Cert, "key": p.Key}
 	}
+	change(configuration, p)
 	text, err := json.MarshalIndent(configuration, "", "  ")
 	if err != nil {
 		panic(err) // strings and numbers always encode

@@ -18,8 +18,13 @@ import (
 	"turnout/stun"
 )
 
-// streamBuffer is what a stream reads at once.
-const streamBuffer = 64 << 10
+const (
+	// streamBuffer is what a stream reads at once.
+	streamBuffer = 64 << 10
+	// streamStall is stall for a stream. Its packets are lost between server and peer alone, and seldom all of a window: a
+	// long silence mostly says that this host is busy, and what was waited for will come.
+	streamStall = time.Second
+)
 
 // A stream is one client on TCP or TLS, with a goroutine of its own: it reads whatever has come, checks it, and writes as
 // many packets as have arrived.
@@ -30,6 +35,7 @@ type stream struct {
 	tally   *tally
 	seen    sequence
 	sent    uint64
+	missing map[uint64]struct{} // packets that the window counts as lost; some may come late
 	in, out []byte
 	filled  int // bytes of in
 }
@@ -62,7 +68,7 @@ func generateStreams(ctx context.Context, j Job, network netio.Network) (Measure
 	}
 	streams := make([]*stream, j.Scenario.Flows)
 	for i := range streams {
-		streams[i] = &stream{index: i, tally: t, in: make([]byte, streamBuffer)}
+		streams[i] = &stream{index: i, tally: t, missing: map[uint64]struct{}{}, in: make([]byte, streamBuffer)}
 		s := streams[i]
 		s.username, s.password = j.Credentials.of(i)
 		s.carrier, s.peer = j.Scenario.Carrier, j.Peer
@@ -241,8 +247,8 @@ func (s *stream) run() error {
 		if err := s.write(credit); err != nil {
 			return fmt.Errorf("client %d: %w", s.index, err)
 		}
-		if now := time.Now(); patience.Sub(now) < stall/2 {
-			patience = now.Add(stall)
+		if now := time.Now(); patience.Sub(now) < streamStall/2 {
+			patience = now.Add(streamStall)
 			if err := s.conn.SetReadDeadline(patience); err != nil {
 				return err
 			}
@@ -268,12 +274,28 @@ func (s *stream) stalled() (credit int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.window.Load() {
-		lost := s.sent - min(s.seen.next, s.sent)
-		t.result.Sent += lost
-		t.result.Lost += lost
+		s.lose(s.sent, &t.result)
 	}
 	s.seen.skip(s.sent)
 	return t.job.Scenario.Window
+}
+
+// lose counts the packets below end that have not arrived as lost. The tally is locked.
+func (s *stream) lose(end uint64, r *Flow) {
+	for n := s.seen.next; n < end; n++ {
+		s.missing[n] = struct{}{}
+		r.Sent++
+		r.Lost++
+	}
+}
+
+// find takes back that a packet was lost, if it was counted so.
+func (s *stream) find(n uint64, r *Flow) {
+	if _, lost := s.missing[n]; lost {
+		delete(s.missing, n)
+		r.Sent--
+		r.Lost--
+	}
 }
 
 // take checks what has been read, and returns how many packets may be sent for it.
@@ -318,9 +340,8 @@ func (s *stream) arrived(frame []byte, now int64, r *Flow) {
 		return
 	}
 	counted := t.window.Load()
-	behind := int64(0)
-	if stamp.sequence > s.seen.next {
-		behind = int64(stamp.sequence - s.seen.next) // these were lost: a stream and its peer keep the order
+	if counted {
+		s.lose(stamp.sequence, r) // a stream and its peer keep the order
 	}
 	switch s.seen.mark(stamp.sequence) {
 	case arrivalDuplicate:
@@ -331,11 +352,11 @@ func (s *stream) arrived(frame []byte, now int64, r *Flow) {
 		return
 	case arrivalLate:
 		r.Late++
+		s.find(stamp.sequence, r)
 	}
 	if counted {
 		r.Delivered++
-		r.Sent += uint64(behind) + 1
-		r.Lost += uint64(behind)
+		r.Sent++
 		r.Latency.Record(time.Duration(now - stamp.sent))
 	}
 }

@@ -91,7 +91,7 @@ func (w *worker) attempt(a *allocation.Allocation, conn net.Conn) Drop {
 	if restricted && !w.policy.AllowedTCP(peer) {
 		return DropPeerSource
 	}
-	l := &w.links[a.ID().Index()]
+	l := w.links[a.ID().Index()]
 	if w.connected(a, peer) {
 		return DropPeerConnection
 	}

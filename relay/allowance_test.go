@@ -3,10 +3,12 @@ package relay
 import (
 	"sync"
 	"testing"
+	"time"
 	"unsafe"
 
 	"turnout/allocation"
 	"turnout/internal/netio"
+	"turnout/stun"
 )
 
 // TestAllowance has the allocations of a user on several workers relay together more than its bandwidth, in rounds that
@@ -154,6 +156,34 @@ func TestSetQuotas(t *testing.T) {
 	}
 	if b.Stats().Dropped(DropUserBandwidth) != 2 {
 		t.Errorf("%d drops, want 2", b.Stats().Dropped(DropUserBandwidth))
+	}
+}
+
+// Data and the end of the allocation in one round are paid for as any: whoever sends bursts of that kind gets no more.
+func TestAllowanceOfAShortLife(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, derivedUsers, func(c *Config) { c.UserBandwidth = 8 * 100 })
+	b.become(t, "carol")
+	client, began := benchClient(1), time.Now()
+	relayed := 0
+	for range 10 {
+		b.allocate(t, client)
+		b.bind(t, client, 0x4000, benchPeer)
+		data, end := channelData(0x4000, 500), b.signed(client, stun.MethodRefresh, func(rs *stun.Builder) { rs.AddUint32(stun.AttrLifetime, 0) })
+		b.poller.packets = b.poller.packets[:0]
+		for _, payload := range [][]byte{data, data, data, data, end} {
+			b.poller.packets = append(b.poller.packets, netio.Packet{Addr: client, Local: benchServer, Payload: payload})
+		}
+		b.poller.outs = b.poller.outs[:0]
+		b.w.round([]netio.Event{{ID: b.poller.ids[b.w.listeners[0]], Readable: true}})
+		relayed += len(b.poller.outs) - 1 // the last is the answer
+		if n := b.w.table.Len(); n != 0 {
+			t.Fatalf("%d allocations are left", n)
+		}
+	}
+	// The first is more than a second's worth, and 4 seconds later there is room for another.
+	if most := 1 + int(time.Since(began)/(4*time.Second)); relayed < 1 || relayed > most {
+		t.Errorf("%d datagrams of 500 bytes were relayed at 100 bytes a second, want at most %d", relayed, most)
 	}
 }
 

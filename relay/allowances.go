@@ -118,18 +118,25 @@ func (s *Server) setQuotas(q *quotas) {
 // joinAll gives allocations that were made when no user's traffic was counted their user's allowance.
 func (w *worker) joinAll() {
 	for a := range w.table.All() {
-		if l := &w.links[a.ID().Index()]; l.live && l.allowance == nil {
+		if l := w.links[a.ID().Index()]; l.live && l.allowance == nil {
 			w.join(a, l)
 		}
 	}
 }
 
-// leave takes it away again.
+// leave takes it away again. What it relayed in this round is charged first: else the user would be forgotten as one who
+// owes nothing.
 func (w *worker) leave(l *link) {
-	if l.allowance != nil {
-		w.allowances.leave(l.allowance, w.now)
-		l.allowance = nil
+	a := l.allowance
+	if a == nil {
+		return
 	}
+	if used := a.leases[w.index]; used != nil && used.spent > 0 {
+		a.charge(used.spent, w.now)
+		used.spent = 0
+	}
+	w.allowances.leave(a, w.now)
+	l.allowance = nil
 }
 
 // view makes this worker's view of an allowance, once and not while packets are relayed.

@@ -42,7 +42,7 @@ func (w *worker) connect(a *allocation.Allocation, peer netip.AddrPort, rq *requ
 
 // newConnection is a connection of a's, known to its worker.
 func (w *worker) newConnection(a *allocation.Allocation, peer netip.AddrPort) *connection {
-	l := &w.links[a.ID().Index()]
+	l := w.links[a.ID().Index()]
 	c := &connection{
 		peer: peer, worker: w, allocation: a.ID(), control: a.FiveTuple().Client,
 		owner: a.Owner(), key: append([]byte{}, a.Key()...), over: make(chan struct{}),
@@ -91,7 +91,7 @@ func (w *worker) forget(c *connection) {
 		return
 	}
 	c.settle(a)
-	if l := &w.links[a.ID().Index()]; l.connections[c.peer] == c {
+	if l := w.links[a.ID().Index()]; l.connections[c.peer] == c {
 		delete(l.connections, c.peer)
 	}
 }

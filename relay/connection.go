@@ -113,7 +113,6 @@ func (c *connection) endWhile(states ...connectionState) {
 		return
 	}
 	c.state = connectionEnded
-	close(c.over)
 	delete(c.all.byID, c.id)
 	if c.timer != nil {
 		c.timer.Stop()
@@ -125,6 +124,7 @@ func (c *connection) endWhile(states ...connectionState) {
 		// Closing it may take time, with TLS: that is for the stream's writer.
 		_ = c.client.SetDeadline(time.Unix(1, 0))
 	}
+	close(c.over) // whoever waits finds the ends closed
 	c.all.mu.Unlock()
 	if c.dialling != nil {
 		c.dialling()

@@ -8,11 +8,11 @@ import (
 )
 
 // counters are one worker's. The worker adds to plain numbers and publishes what
-// changed once a round; scrapes read the published ones.
+// changed at the end of a round; scrapes read the published ones.
 type counters struct {
 	// owned by the worker
 	local [numCounters]uint64
-	rare  bool // something besides traffic changed: look at every counter
+	rare  bool // something besides traffic changed, or was not published for a second: publish everything
 
 	published [numCounters]atomic.Uint64
 
@@ -55,27 +55,39 @@ func (c *counters) untraffic(i, n int) {
 	c.local[i+1] -= uint64(n)
 }
 
-// publish makes the round's counts visible to scrapes.
-func (c *counters) publish(io netio.Counts) {
+// publish makes the round's counts visible to scrapes: traffic, and where anything else has changed, that and all the rest.
+// A store that others can see costs more than counting does, so that the rounds which only relay make few of them.
+func (c *counters) publish(p netio.Poller) {
+	c.show(counterFromClients, counterRecvCalls)
+	if !c.rare {
+		return
+	}
+	c.rare = false
+	c.show(0, counterFromClients)
+	c.show(counterGSO, numCounters)
+	c.publishMonotone(p.Counts())
+}
+
+// publishMonotone makes visible what is never taken back, at any time of a round: what the kernel was asked, and distributions.
+func (c *counters) publishMonotone(io netio.Counts) {
 	c.local[counterRecvCalls], c.local[counterRecvCalls+1] = io.RecvCalls, io.RecvDatagrams
 	c.local[counterRecvCalls+2], c.local[counterRecvCalls+3] = io.SendCalls, io.SendDatagrams
 	c.local[counterGSOMessages], c.local[counterGSOMessages+1] = io.GSOMessages, io.GSOSegments
 	c.local[counterGSOMessages+2], c.local[counterGSOMessages+3] = io.GROMessages, io.GROSegments
-	if t := &c.local[counterDrops+int(DropTruncated)]; *t != io.Truncated {
-		*t, c.rare = io.Truncated, true
+	c.show(counterRecvCalls, counterGSO)
+	truncated := counterDrops + int(DropTruncated)
+	c.local[truncated] = io.Truncated
+	c.show(truncated, truncated+1)
+	for i := range c.distributions {
+		c.distributions[i].publish()
 	}
-	first := counterFromClients
-	if c.rare {
-		first, c.rare = 0, false
-	}
-	for i := first; i < numCounters; i++ {
+}
+
+// show publishes the counters from first up to end that have changed.
+func (c *counters) show(first, end int) {
+	for i := first; i < end; i++ {
 		if v := c.local[i]; v != c.published[i].Load() {
 			c.published[i].Store(v)
-		}
-	}
-	for i := range c.distributions {
-		if d := &c.distributions[i]; d.dirty {
-			d.publish()
 		}
 	}
 }

@@ -31,14 +31,13 @@ var scales = [numDistributions]*scale{
 var latencyScale = newScale(2, -20, 2, 1e9,
 	5e-6, 10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 1)
 
-// A distribution is one worker's part of a histogram. The worker adds to plain numbers and publishes those that changed
-// once a round.
+// A distribution is one worker's part of a histogram. The worker adds to plain numbers and publishes those that changed: see
+// counters.publish.
 type distribution struct {
 	// owned by the worker
 	counts  [maxBounds + 1]uint64
 	sum     uint64
 	changed [maxBounds/64 + 1]uint64 // a bit for each of counts
-	dirty   bool
 
 	published    [maxBounds + 1]atomic.Uint64
 	publishedSum atomic.Uint64
@@ -50,10 +49,9 @@ func (d *distribution) observe(s *scale, v uint64) {
 	d.counts[i]++
 	d.sum += v
 	d.changed[i/64] |= 1 << (i % 64)
-	d.dirty = true
 }
 
-// publish makes the round's values visible to scrapes.
+// publish makes what was counted visible to scrapes.
 func (d *distribution) publish() {
 	for k, word := range d.changed {
 		for ; word != 0; word &= word - 1 {
@@ -63,7 +61,6 @@ func (d *distribution) publish() {
 		d.changed[k] = 0
 	}
 	d.publishedSum.Store(d.sum)
-	d.dirty = false
 }
 
 // observe counts a value of a distribution.

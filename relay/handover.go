@@ -116,7 +116,7 @@ func (w *worker) visited(v *visit, answer []byte) {
 // handOver implements opener. The parcel leaves when the round has been sent: until then datagrams queued in it need the
 // sockets.
 func (w *worker) handOver(a *allocation.Allocation, v *visit) {
-	l := &w.links[a.ID().Index()]
+	l := w.links[a.ID().Index()]
 	p := &parcel{link: *l, mobile: *w.tickets.of(a), visit: v}
 	for _, s := range p.link.relays {
 		if s == nil {
@@ -198,14 +198,12 @@ func (w *worker) takeIn(p *parcel) (*allocation.Allocation, error) {
 		return nil, err
 	}
 	id := a.ID()
-	for len(w.links) <= id.Index() {
-		w.links = append(w.links, link{})
-	}
-	l := &w.links[id.Index()]
+	l := w.linkAt(id.Index())
 	*l = p.link
 	l.id = id
 	w.view(l.allowance)
 	w.tickets.adopt(a, p.mobile)
+	w.table.Review(a, w.policy.AllowedAddr) // a reload may have changed the policy while it was on its way
 	for i, s := range l.relays {
 		if s == nil {
 			continue

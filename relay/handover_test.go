@@ -131,7 +131,7 @@ func TestForwardingIsBounded(t *testing.T) {
 		}
 	}
 	to.serveInboxWhole()
-	to.counters.publish(netio.Counts{})
+	to.counters.publish(to.poller)
 	if n := s.Stats().Dropped(DropNoAllocation); n != maxForwarded || to.forwarded.Load() != 0 {
 		t.Errorf("%d of %d datagrams arrived, %d wait", n, maxForwarded, to.forwarded.Load())
 	}
@@ -180,8 +180,8 @@ func TestHandOverFails(t *testing.T) {
 				}
 			}
 			s.abandonIdle(t, network)
-			w.counters.publish(netio.Counts{})
-			back.counters.publish(netio.Counts{})
+			w.counters.publish(w.poller)
+			back.counters.publish(back.poller)
 			if live := s.Stats().AllocationsBy[allocation.UDP]; live > 0 {
 				t.Errorf("%d allocations are counted as live", live)
 			}

@@ -64,14 +64,14 @@ func TestHistogramBuckets(t *testing.T) {
 	}
 }
 
-// TestDistributionPublishes shows values once their round is over, all of them, and only theirs.
+// TestDistributionPublishes shows values once they are published, all of them, and only theirs.
 func TestDistributionPublishes(t *testing.T) {
 	t.Parallel()
 	var c counters
 	for i, v := range []uint64{0, 1, 1, 64, 512, 513, math.MaxUint64 >> 1} {
 		c.observe(distributionReads, v)
 		if got := c.distributions[distributionReads].publishedSum.Load(); got != 0 {
-			t.Fatalf("value %d shows before its round is over", i)
+			t.Fatalf("value %d shows before it is published", i)
 		}
 	}
 	d := &c.distributions[distributionReads]
@@ -83,7 +83,7 @@ func TestDistributionPublishes(t *testing.T) {
 		}
 		n += d.published[i].Load()
 	}
-	if n != 7 || d.publishedSum.Load() != d.sum || d.dirty || d.changed != [len(d.changed)]uint64{} {
+	if n != 7 || d.publishedSum.Load() != d.sum || d.changed != [len(d.changed)]uint64{} {
 		t.Errorf("%d published, sum %d of %d", n, d.publishedSum.Load(), d.sum)
 	}
 }

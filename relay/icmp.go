@@ -37,7 +37,7 @@ func (w *worker) fromICMP(a *allocation.Allocation, e netio.ICMPError) Drop {
 	if permitted, _ := w.table.Permitted(a, peer.Addr(), w.now); !permitted {
 		return DropPeerNoPermission
 	}
-	l := &w.links[a.ID().Index()]
+	l := w.links[a.ID().Index()]
 	if arrival := max(l.icmp, w.now) + allocation.Time(icmpInterval); arrival-w.now <= allocation.Time(icmpBurst) {
 		l.icmp = arrival
 	} else {

@@ -39,12 +39,23 @@ func (w *worker) openRelay(a *allocation.Allocation, ipv6 bool) error {
 	return w.adopt(a, ipv6, s)
 }
 
+// linkChunk is how many links are made at a time. They never move, and growing leaves no copy behind.
+const linkChunk = 64
+
+// linkAt is the link of a slot of the table, made if need be.
+func (w *worker) linkAt(index int) *link {
+	for len(w.links) <= index {
+		chunk := new([linkChunk]link)
+		for i := range chunk {
+			w.links = append(w.links, &chunk[i])
+		}
+	}
+	return w.links[index]
+}
+
 // linkOf is the link of an allocation, made if need be.
 func (w *worker) linkOf(id allocation.ID) *link {
-	for len(w.links) <= id.Index() {
-		w.links = append(w.links, link{})
-	}
-	l := &w.links[id.Index()]
+	l := w.linkAt(id.Index())
 	if l.id != id {
 		*l = link{id: id}
 	}
@@ -65,7 +76,7 @@ func (w *worker) adopt(a *allocation.Allocation, ipv6 bool, s netio.Socket) erro
 
 // established implements opener.
 func (w *worker) established(a *allocation.Allocation, from *origin) {
-	l := &w.links[a.ID().Index()]
+	l := w.links[a.ID().Index()]
 	l.live = true
 	l.origin = *from
 	from.listener.acquire() // it is open, or the request would have been refused
@@ -116,10 +127,10 @@ func (w *worker) unlink(a *allocation.Allocation, why EndReason) {
 	w.closeRelay(a, false)
 	w.closeRelay(a, true)
 	if i := a.ID().Index(); i < len(w.links) && w.links[i].id == a.ID() {
-		w.forgetOld(&w.links[i])
+		w.forgetOld(w.links[i])
 		w.links[i].forgetNext()
-		w.leave(&w.links[i])
-		w.links[i] = link{}
+		w.leave(w.links[i])
+		*w.links[i] = link{}
 	}
 }
 

@@ -14,7 +14,7 @@ func (w *worker) move(a *allocation.Allocation, from *origin) error {
 		from.listener.release()
 		return err
 	}
-	l := &w.links[a.ID().Index()]
+	l := w.links[a.ID().Index()]
 	l.forgetNext()
 	next := *from
 	l.next = &next
@@ -30,7 +30,7 @@ func (w *worker) move(a *allocation.Allocation, from *origin) error {
 
 // settle implements opener: the new address is the only one from now on.
 func (w *worker) settle(a *allocation.Allocation) {
-	l := &w.links[a.ID().Index()]
+	l := w.links[a.ID().Index()]
 	w.forgetOld(l)
 	from, to := a.FiveTuple().Transport, a.Next().Transport
 	w.table.EndMove(a)
@@ -83,7 +83,7 @@ func (w *worker) disconnected(s *stream) {
 	if a == nil {
 		return
 	}
-	l := &w.links[a.ID().Index()]
+	l := w.links[a.ID().Index()]
 	switch {
 	case l.next != nil && l.next.stream == s:
 		l.forgetNext()

@@ -77,7 +77,7 @@ func (w *worker) meets(a *allocation.Allocation, peer netip.AddrPort) bool {
 	if perSecond == 0 {
 		return true
 	}
-	l := &w.links[a.ID().Index()]
+	l := w.links[a.ID().Index()]
 	if l.peersMet == nil {
 		l.peersMet = &acquaintances{met: map[netip.AddrPort]struct{}{}, began: w.now}
 	}

@@ -79,7 +79,7 @@ func TestScan(t *testing.T) {
 		b.fromClient(client, sendIndication(netip.AddrPortFrom(benchPeer.Addr(), 1+port), 1))
 		sent += len(b.poller.outs)
 	}
-	l := &b.w.links[0]
+	l := b.w.links[0]
 	if sent < 10*perSecond || sent > ports/10 {
 		t.Errorf("%d of %d ports were reached", sent, ports)
 	}

@@ -44,7 +44,7 @@ func (w *worker) fromPeer(a *allocation.Allocation, lane *inward, payload []byte
 	if lane.refused != notDropped {
 		return lane.refused
 	}
-	if d := w.meter(&w.links[a.ID().Index()], toClient, len(payload)); d != notDropped {
+	if d := w.meter(w.links[a.ID().Index()], toClient, len(payload)); d != notDropped {
 		return d
 	}
 	w.counters.traffic(trafficCounter(counterFromPeers, lane.peer.Addr()), len(payload))
@@ -108,7 +108,7 @@ func (w *worker) toPeer(lane *outward, payload []byte, tos uint8, df bool) Drop 
 		return DropTooLarge
 	}
 	a := lane.a
-	l := &w.links[a.ID().Index()]
+	l := w.links[a.ID().Index()]
 	if d := w.meter(l, fromClient, len(payload)); d != notDropped {
 		return d
 	}

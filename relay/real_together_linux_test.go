@@ -55,7 +55,7 @@ func TestRealTogether(t *testing.T) {
 	for i, p := range peers {
 		client.bind(0x4000+stun.ChannelNumber(i), p.LocalAddr().(*net.UDPAddr).AddrPort())
 	}
-	before := s.Stats()
+	before := surveyed(t, s)
 
 	var up [][]byte
 	var want [2][]string
@@ -105,7 +105,7 @@ func TestRealTogether(t *testing.T) {
 	}
 
 	client.ask(message(stun.MethodBinding, func(*stun.Builder) {})) // in a later round: the counts of those before are out
-	after := s.Stats()
+	after := surveyed(t, s)
 	if n := after.Dropped(DropNotSTUN) - before.Dropped(DropNotSTUN); n != rounds {
 		t.Errorf("%d dropped as not STUN, want %d", n, rounds)
 	}

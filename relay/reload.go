@@ -12,8 +12,9 @@ import (
 var ErrClosed = errors.New("the relay has ended")
 
 // Reload has the server go by another configuration: all of it or, where an error is
-// returned, nothing. Live allocations go on: they keep what they have been given, and
-// their next requests are served by the new configuration.
+// returned, nothing. Live allocations go on: they keep what they have been given, but for
+// the permissions of peers that are denied now, and their next requests are served by
+// the new configuration.
 //
 // Realm, RelayAddresses, PortMin, PortMax, Workers, Batch, GSO, GRO, LatencySample,
 // LegacyChannels, NoTCP, Discovery and NonceLifetime must be what they are: an error names the one that
@@ -85,10 +86,13 @@ func (s *Server) commit(c Config, next *settings, r relisting) {
 		s.setQuotas(q)
 	}
 	s.config = c
-	s.current.Store(next)
 	s.ledger.SetTotal(c.TotalAllocations)
 	s.SetAlternates(c.Alternates)
+	before := s.current.Swap(next)
 	s.askEvery(func(w *worker) { w.adoptSettings(next) })
+	if !before.policy.same(next.policy) {
+		s.review()
+	}
 	s.retire(r.removed)
 }
 

@@ -141,7 +141,8 @@ func (s *Server) newWorker(i int, c Config, start time.Time) (*worker, error) {
 	w.tickets = &tickets{sealer: s.sealer}
 	w.onEnded = w.expired
 	w.noteShortcuts()
-	w.counters.publish(netio.Counts{})
+	w.counters.rare = true
+	w.counters.publish(poller)
 	w.table = allocation.NewTable(allocation.Config{
 		Worker: i, Ports: s.ports, Ledger: s.ledger,
 		MaxPermissions: c.MaxPermissions, MaxChannels: c.MaxChannels,

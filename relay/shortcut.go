@@ -9,6 +9,7 @@ func (w *worker) noteShortcuts() {
 	if now == w.shortcuts {
 		return
 	}
+	w.counters.rare = true
 	w.noteShortcut("gso", counterGSO, w.shortcuts.GSO, now.GSO)
 	w.noteShortcut("gro", counterGRO, w.shortcuts.GRO, now.GRO)
 	w.shortcuts = now

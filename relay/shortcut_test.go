@@ -24,7 +24,7 @@ func TestRefusedShortcutIsTold(t *testing.T) {
 	set := func(w *worker, s netio.Shortcuts) {
 		w.poller.(*fakePoller).shortcuts = s
 		w.noteShortcuts()
-		w.counters.publish(netio.Counts{})
+		w.counters.publish(w.poller)
 	}
 	on := netio.Shortcut{Enabled: true}
 	refused := netio.Shortcut{Reason: "EIO"}

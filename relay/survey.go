@@ -10,7 +10,8 @@ import (
 const surveyBatch = 256
 
 // Survey looks at what is not counted in passing, for the next Stats: what the system dropped at every worker's sockets, the
-// CPU time that the workers have used, and how many sources have spent their budget. Workers do not look by themselves. Call it before each scrape; where ctx is
+// CPU time that the workers have used, and how many sources have spent their budget. Workers do not look by themselves. What
+// they counted of reads, latency and calls to the system they publish for it, and else once a second at the least while they work. Call it before each scrape; where ctx is
 // done before every worker has answered, the error is ctx's, and Stats has what was found before. It returns at once where
 // the server does not serve. Safe for concurrent use.
 func (s *Server) Survey(ctx context.Context) error {
@@ -19,6 +20,7 @@ func (s *Server) Survey(ctx context.Context) error {
 	}
 	s.budgetsSpent.Store(int64(s.current.Load().budget.spent(s.now())))
 	return s.askAll(ctx, func(w *worker, answer func()) {
+		w.counters.publishMonotone(w.poller.Counts())
 		w.readThreadTime()
 		for _, l := range w.listeners {
 			w.readDrops(counterListenerDrops, l)

@@ -44,6 +44,15 @@ func flood(t *testing.T, to ...netip.AddrPort) (n uint64) {
 	return n
 }
 
+// surveyed is everything that has been counted.
+func surveyed(t *testing.T, s *Server) Stats {
+	t.Helper()
+	if err := s.Survey(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s.Stats()
+}
+
 // countsDrops skips a test on a network that does not know what the system dropped.
 func countsDrops(t *testing.T, s *Server) {
 	t.Helper()
@@ -60,16 +69,13 @@ func TestSurveyDrops(t *testing.T) {
 	countsDrops(t, s)
 	client := dialReal(t, s, allocation.UDP)
 	relayed := client.allocate()
-	before := s.Stats()
+	before := surveyed(t, s)
 	release := hold(t, s.workers[0])
 	sent := flood(t, s.Addrs()[0].Addr, relayed)
 	release()
 	var now Stats
 	for accounted := uint64(0); accounted != sent; {
-		if err := s.Survey(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		now = s.Stats()
+		now = surveyed(t, s)
 		accounted = now.RecvDatagrams - before.RecvDatagrams + now.ListenerDrops + now.RelayDrops
 		if accounted > sent {
 			t.Fatalf("%d datagrams were sent, and %d are accounted for", sent, accounted)

@@ -43,7 +43,7 @@ type worker struct {
 	now     allocation.Time // read once a round
 	wall    time.Time
 	tidied  allocation.Time // when the ports were last looked through
-	links   []link          // by the allocation's index
+	links   []*link         // by the allocation's index
 	arena   arena
 	outs    []netio.Out
 	sent    []delivery // beside outs: what each one was
@@ -141,7 +141,7 @@ func (w *worker) serveEvent(e netio.Event) {
 		return
 	}
 	index, ipv6, generation := splitRelayEvent(e.ID)
-	l := &w.links[index]
+	l := w.links[index]
 	if !l.live || l.id.Generation() != generation || l.relays[family(ipv6)] == nil {
 		return // ended earlier in this round
 	}
@@ -248,6 +248,7 @@ func (w *worker) expire() {
 		w.tidied = w.now
 		w.ports.Expire(w.now) // reservations that nobody came for
 		w.sampleListeners(true)
+		w.counters.rare = true
 	} else if w.sampled() {
 		w.sampleListeners(false)
 	}
@@ -275,7 +276,7 @@ func (w *worker) endRound() {
 	w.settleLeases()
 	w.sendParcels()
 	w.noteShortcuts()
-	w.counters.publish(w.poller.Counts())
+	w.counters.publish(w.poller)
 }
 
 // flush sends everything queued and frees the slots and headers it stood in.

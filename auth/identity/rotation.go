@@ -67,8 +67,10 @@ func (s Secrets) Rotated(value []byte, r Rotation, now time.Time, most int) (Sec
 	if r.Lead < 0 || r.Overlap < 0 {
 		return nil, errors.New("a lead or an overlap is negative")
 	}
-	// Whole seconds, rounded up: a second too long is harmless.
-	fresh.From = now.Add(r.Lead + time.Second - 1).Unix()
+	// Whole seconds, rounded up: a second too long is harmless. Without a lead it is now.
+	if r.Lead > 0 {
+		fresh.From = now.Add(r.Lead + time.Second - 1).Unix()
+	}
 	until := fresh.From + int64((r.Overlap+time.Second-1)/time.Second)
 	next := Secrets{fresh}
 	for _, one := range s.Valid(now) {

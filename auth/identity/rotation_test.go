@@ -60,6 +60,11 @@ func TestRotated(t *testing.T) {
 	if s.ids() != "k1 k2" || s[0].Until != 0 {
 		t.Errorf("the receiver has changed: %+v", s)
 	}
+	at, err := s.Rotated([]byte("c"), Rotation{Overlap: time.Hour}, noon.Add(time.Millisecond), 16)
+	ok(t, err)
+	if got := at.Valid(noon.Add(time.Millisecond)).ids(); got != "k3 k1 k2" {
+		t.Errorf("without a lead: %s", got)
+	}
 	// What has ended is not written again.
 	third, err := twice.Rotated([]byte("e"), plan, noon.Add(100*time.Hour), 16)
 	ok(t, err)

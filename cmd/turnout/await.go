@@ -28,6 +28,10 @@ func (s *service) awaitKeep(ctx context.Context, l *config.Loaded) (*keep, error
 	for {
 		k, err := s.app.openKeep(ctx, l, s.revoked(s.app.now))
 		if !errors.Is(err, identity.ErrUnavailable) {
+			if !told.IsZero() && err == nil {
+				s.log.Info("the store is there")
+				s.manager.tell("STATUS=")
+			}
 			return k, err
 		}
 		if ctx.Err() != nil {

@@ -52,8 +52,12 @@ func (a *app) benchCompare(ctx context.Context, r *benchRequest) error {
 	return joined(err, a.keepReport(ctx, r, report, source, programs), a.writeReport(report, r.json), verdict(report, true))
 }
 
-// comparedServers are those that a comparison knows by name. It takes any other turnout by the path of its binary.
-var comparedServers = []string{"turnout", "coturn", "pion"}
+// comparedServers are those of a comparison, and knownServers those that it knows by name: the others tell what watching turnout
+// costs. It takes any other turnout by the path of its binary.
+var (
+	comparedServers = []string{"turnout", "coturn", "pion"}
+	knownServers    = append(slices.Clone(comparedServers), "turnout-watched", "turnout-unwatched")
+)
 
 // isBinary says whether a server is named by a path: an earlier build of turnout, say, to see what a change has done.
 func isBinary(server string) bool { return strings.ContainsRune(server, filepath.Separator) }
@@ -61,8 +65,8 @@ func isBinary(server string) bool { return strings.ContainsRune(server, filepath
 // checkServers looks for names that are not known, or twice there.
 func (r *benchRequest) checkServers() error {
 	for i, name := range r.servers {
-		if !slices.Contains(comparedServers, name) && !isBinary(name) {
-			return usage("--servers %s: no server %q, but %s, and other builds of turnout by their path", strings.Join(r.servers, ","), name, strings.Join(comparedServers, ", "))
+		if !slices.Contains(knownServers, name) && !isBinary(name) {
+			return usage("--servers %s: no server %q, but %s, and other builds of turnout by their path", strings.Join(r.servers, ","), name, strings.Join(knownServers, ", "))
 		}
 		if slices.Contains(r.servers[:i], name) {
 			return usage("--servers %s names %s twice", strings.Join(r.servers, ","), name)
@@ -77,6 +81,10 @@ func (a *app) benchServers(ctx context.Context, r *benchRequest, self, source, p
 	for _, name := range r.servers {
 		s, err := bench.Turnout(self), error(nil)
 		switch {
+		case name == "turnout-watched":
+			s = bench.Watched(self)
+		case name == "turnout-unwatched":
+			s = bench.Unwatched(self)
 		case name == "coturn":
 			s, err = bench.Coturn()
 		case name == "pion":

@@ -46,7 +46,7 @@ func TestBenchUsage(t *testing.T) {
 		{"bench voice --server nowhere", exitFailure, "is not host:port"},
 		{"bench ten-flows --flows 59999", exitFailure, "59999 flows need 60127 descriptors in one process, and the limit is"},
 		{"bench compare video", exitUsage, `turnout: no scenario "video"`},
-		{"bench compare --servers turnout,apache", exitUsage, `no server "apache", but turnout, coturn, pion`},
+		{"bench compare --servers turnout,apache", exitUsage, `no server "apache", but turnout, coturn, pion, turnout-watched, turnout-unwatched`},
 		{"bench compare --servers turnout,turnout", exitUsage, "names turnout twice"},
 		{"bench compare --quick", exitUsage, "unknown flag: --quick"},
 	} {

@@ -167,10 +167,10 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 				rotateAll(t, fleet[0])
 			}
 			from, to := fleet[minute%2], fleet[(minute+1)%2]
-			if minute%10 == 0 {
+			if minute%20 == 0 {
 				living = append(living, issue(t, made.Identity.ID, from, to))
 			}
-			if minute%60 == 59 {
+			if minute%180 == 179 {
 				for _, i := range living {
 					i.check(t, fleet...)
 				}

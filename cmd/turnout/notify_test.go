@@ -6,12 +6,18 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"turnout/internal/netio"
 )
 
 // notifySocket is a service manager's socket, in a folder of its own, and what the manager hears.
@@ -100,6 +106,37 @@ func TestWatchdogHung(t *testing.T) {
 	}
 	if got := told(t, heard); got != "STOPPING=1" {
 		t.Errorf("then %q", got)
+	}
+}
+
+// TestNotifyReload tells of a reload's beginning, with the clock that systemd compares with its own, and of its end, whatever
+// became of it.
+func TestNotifyReload(t *testing.T) {
+	t.Parallel()
+	heard, socket := notifySocket(t)
+	name := file(t, minimal)
+	c := newConsole(t, "NOTIFY_SOCKET="+socket)
+	c.hangUp = make(chan os.Signal)
+	stop := c.serving(t, "--config", name)
+	if got := told(t, heard); got != "READY=1" {
+		t.Errorf("first %q", got)
+	}
+	before := netio.Monotonic()
+	for _, text := range []string{minimal + "software: none\n", "listen: nowhere\n"} {
+		rewrite(t, name, text)
+		c.hangUp <- syscall.SIGHUP
+		var at int64
+		if got := told(t, heard); runtime.GOOS == "linux" {
+			if _, err := fmt.Sscanf(got, "RELOADING=1\nMONOTONIC_USEC=%d", &at); err != nil || at < before.Microseconds() || at > netio.Monotonic().Microseconds() {
+				t.Errorf("then %q at %d, %v", got, before.Microseconds(), err)
+			}
+		}
+		if got := told(t, heard); got != "READY=1" {
+			t.Errorf("then %q", got)
+		}
+	}
+	if code := stop(); code != exitOK {
+		t.Fatalf("exit %d: %s", code, &c.err)
 	}
 }
 

@@ -2,10 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"turnout/auth/identity"
 )
@@ -76,5 +79,44 @@ func TestStoreUnusable(t *testing.T) {
 				t.Errorf("%s, %s: %d files are there (%v)", name, command, len(left), err)
 			}
 		}
+	}
+}
+
+// TestAwaitStore starts before the store does, and is told to stop while it waits.
+func TestAwaitStore(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nowhere := l.Addr().String()
+	l.Close()
+	r := newConsole(t)
+	r.parts, r.now = realParts, time.Now
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	code := make(chan int, 1)
+	config := file(t, "listen: [udp://127.0.0.1:0]\nrelay: {addresses: 127.0.0.1}\nadmin: {listen: \"127.0.0.1:0\"}\nstore: {nats: {url: \"nats://me:hidden@"+nowhere+"\"}}\n")
+	go func() { code <- r.run(ctx, []string{"serve", "--config", config}) }()
+	for !strings.Contains(r.err.String(), "waiting for the store") {
+		select {
+		case c := <-code:
+			t.Fatalf("exit %d: %s", c, &r.err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	if text := r.err.String(); !strings.Contains(text, nowhere) || strings.Contains(text, "hidden") || strings.Contains(r.out.String(), "listening") {
+		t.Errorf("%s%s", text, &r.out)
+	}
+	cancel()
+	if c := <-code; c != exitOK {
+		t.Errorf("exit %d: %s", c, &r.err)
+	}
+	// A command does not wait.
+	command := newConsole(t)
+	command.parts, command.now = realParts, time.Now
+	api := file(t, minimal+"api: {listen: \"http://127.0.0.1:0\", advertise: \"turn:192.0.2.1:3478\"}\nstore: {nats: {url: \"nats://"+nowhere+"\"}}\n")
+	if c := command.run(t.Context(), []string{"user", "list", "--config", api}); c != exitFailure || !strings.Contains(command.err.String(), "connect to NATS") {
+		t.Errorf("exit %d: %s", c, &command.err)
 	}
 }

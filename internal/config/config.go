@@ -285,8 +285,8 @@ type Limits struct {
 	// Peers a second, addresses with a port, that a user may send to for the first time in 5 minutes: by an indication, a
 	// channel or a connection. Ten seconds' worth may be met at once: a call tries up to a hundred when it begins. It keeps
 	// credentials from being used to look for open ports; 20 does so and disturbs no call. Of an allocation, where the
-	// credential names no user. If zero, no limit. Needs a restart.
-	NewPeers int `key:"new-peers" default:"0" min:"0" max:"1000000"`
+	// credential names no user. If zero, no limit. Reloadable.
+	NewPeers int `key:"new-peers" reload:"true" default:"0" min:"0" max:"1000000"`
 
 	// TCP connections to peers of one allocation (RFC 6062). Each takes up to six file descriptors. Reloadable.
 	Connections int `key:"connections" reload:"true" default:"64" min:"1" max:"4096"`

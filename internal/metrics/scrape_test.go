@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http/httptest"
@@ -111,36 +112,56 @@ func allocate(t *testing.T, network *netio.Memory, client netip.AddrPort, key []
 	}
 	defer conn.Close()
 	buf := make([]byte, 2048)
-	ask := func(add func(*stun.Builder)) (stun.Message, error) {
-		var b stun.Builder
-		b.Reset(nil, stun.NewMessageType(stun.MethodAllocate, stun.ClassRequest), stun.NewTransactionID())
-		b.AddUint8(stun.AttrRequestedTransport, 17, 4)
-		add(&b)
-		if _, err := conn.WriteToAddrPort(b.Bytes(), manyServer); err != nil {
-			return stun.Message{}, err
+	c := caller{realm: "many", key: key, ask: func(request []byte) ([]byte, error) {
+		if _, err := conn.WriteToAddrPort(request, manyServer); err != nil {
+			return nil, err
 		}
 		n, _, err := conn.ReadFromAddrPort(buf)
-		if err != nil {
-			return stun.Message{}, err
-		}
-		return stun.Parse(buf[:n])
-	}
-	challenge, err := ask(func(*stun.Builder) {})
-	if err != nil {
-		t.Error(err)
-		return false
-	}
-	nonce, _ := challenge.Attribute(stun.AttrNonce)
-	nonce = slices.Clone(nonce)
-	answer, err := ask(func(b *stun.Builder) {
-		b.AddString(stun.AttrUsername, "alice")
-		b.AddString(stun.AttrRealm, "many")
-		b.Add(stun.AttrNonce, nonce)
-		b.AddIntegrity(key, stun.IntegritySHA1)
-	})
-	if err != nil || answer.Class() != stun.ClassSuccess {
-		t.Errorf("%v: %v, %v", client, answer, err)
+		return buf[:n], err
+	}}
+	if err := c.request(stun.MethodAllocate, func(b *stun.Builder) { b.AddUint8(stun.AttrRequestedTransport, 17, 4) }); err != nil {
+		t.Errorf("%v: %v", client, err)
 		return false
 	}
 	return true
+}
+
+// A caller is the client alice of a relay.
+type caller struct {
+	realm string
+	key   []byte
+	nonce []byte
+	ask   func(request []byte) (answer []byte, err error)
+}
+
+// request asks until it is challenged no more.
+func (c *caller) request(m stun.Method, add func(*stun.Builder)) error {
+	for {
+		var b stun.Builder
+		b.Reset(nil, stun.NewMessageType(m, stun.ClassRequest), stun.NewTransactionID())
+		add(&b)
+		challenged := c.nonce != nil
+		if challenged {
+			b.AddString(stun.AttrUsername, "alice")
+			b.AddString(stun.AttrRealm, c.realm)
+			b.Add(stun.AttrNonce, c.nonce)
+			b.AddIntegrity(c.key, stun.IntegritySHA1)
+		}
+		raw, err := c.ask(b.Bytes())
+		if err != nil {
+			return err
+		}
+		answer, err := stun.Parse(raw)
+		if err != nil {
+			return err
+		}
+		switch nonce, ok := answer.Attribute(stun.AttrNonce); {
+		case answer.Class() == stun.ClassSuccess:
+			return nil
+		case !ok || challenged:
+			return fmt.Errorf("%v was refused: %q", m, raw)
+		default:
+			c.nonce = slices.Clone(nonce)
+		}
+	}
 }

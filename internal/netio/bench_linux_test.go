@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"runtime"
 	"testing"
 
@@ -149,4 +150,20 @@ func processorTime(b *testing.B) int64 {
 		b.Fatal(err)
 	}
 	return t.Nano()
+}
+
+// BenchmarkNewDrops asks a socket what it dropped, as a scrape does with every one.
+func BenchmarkNewDrops(b *testing.B) {
+	s, err := System().OpenUDP(netip.AddrPortFrom(loopback4, 0))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	counter := s.(DropCounter)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := counter.NewDrops(); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

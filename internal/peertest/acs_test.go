@@ -71,6 +71,7 @@ type sdkOutcome struct {
 	User, Other           string
 	Minutes, Hours        int
 	SameExpiry            bool
+	Algorithm             string // of a token that was verified by the published keys
 	Relay, Anonymous, Own relayAnswer
 	AfterRevocation       relayAnswer // of a token issued right after its user was revoked
 	Faults                map[string]sdkFault
@@ -128,7 +129,7 @@ func (a relayAnswer) callWith(t *testing.T) {
 	for _, s := range a.ICEServers {
 		servers = append(servers, s.raw)
 	}
-	relayedCall(t, servers, "udp")
+	relayedCall(t, servers, []string{"udp", "tcp"})
 }
 
 // runSDKs runs the script that uses the SDKs, which trusts the certificate.
@@ -159,6 +160,9 @@ func (o *sdkOutcome) check(t *testing.T, port int) {
 	}
 	if o.Minutes != 60 || o.Hours != 24 || !o.SameExpiry {
 		t.Errorf("tokens live for %d minutes and %d hours, want 60 and 24; exp equals expiresOn: %v", o.Minutes, o.Hours, o.SameExpiry)
+	}
+	if o.Algorithm != "EdDSA" {
+		t.Errorf("a token verified by the published keys: %q, want EdDSA", o.Algorithm)
 	}
 	want := []string{
 		fmt.Sprintf("turn:127.0.0.1:%d?transport=udp", port), fmt.Sprintf("turn:127.0.0.1:%d?transport=tcp", port), fmt.Sprintf("stun:127.0.0.1:%d", port),

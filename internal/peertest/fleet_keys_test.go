@@ -52,9 +52,9 @@ func TestFleetKeys(t *testing.T) {
 			t.Fatalf("current keys: %v", before)
 		}
 		for _, purpose := range []string{"secrets", "token-keys"} {
-			ask(t, connection(), "keys", "rotate", purpose, "--lead", "1s")
+			ask(t, connection(), "keys", "rotate", purpose, "--lead", "4s")
 		}
-		f.sign(ask(t, connection(), "keys", "rotate", "access-keys", "--lead", "1s"))
+		f.sign(ask(t, connection(), "keys", "rotate", "access-keys", "--lead", "4s"))
 		more(5)
 		eventually(t, "every new key is in use", func() error {
 			after := currentKeys(ask(t, connection(), "keys", "list"))

@@ -1,16 +1,12 @@
 package peertest
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -148,22 +144,7 @@ type operatorPlot struct {
 // nobody but the relay, never with the token in an address, and neither errs nor breaks its policy.
 func (p *operatorPage) use(t *testing.T, scenario string) (got operatorShowing) {
 	t.Helper()
-	node, chromium := tool(t, "node"), tool(t, "chromium")
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
-	command := exec.CommandContext(ctx, node, filepath.Join("browser", "operator.mjs"), chromium, p.address, os.Getenv("PEERTEST_SCREENSHOTS"), scenario)
-	command.Env = append(os.Environ(), "HOME="+t.TempDir(), "TMPDIR="+t.TempDir())
-	command.Stdin = strings.NewReader(p.token)
-	var stdout, stderr log
-	command.Stdout, command.Stderr = &stdout, &stderr
-	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
-	command.WaitDelay = 10 * time.Second
-	if err := command.Run(); err != nil {
-		t.Fatalf("node: %v\n%s", err, &stderr)
-	}
-	if err := json.Unmarshal([]byte(stdout.String()), &got); err != nil {
-		t.Fatalf("%v in what the script printed: %s\n%s", err, &stdout, &stderr)
-	}
+	runScript(t, "operator.mjs", p.token, &got, p.address, os.Getenv("PEERTEST_SCREENSHOTS"), scenario)
 	for _, asked := range got.Requests {
 		if !strings.HasPrefix(asked, p.address) || p.token != "" && strings.Contains(asked, p.token) {
 			t.Errorf("the page asks for %s", asked)

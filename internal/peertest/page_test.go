@@ -1,8 +1,6 @@
 package peertest
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"os"
@@ -10,9 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 )
 
 // pageConfiguration is that of a relay with a service on loopback.
@@ -97,22 +93,7 @@ type (
 // errs nor breaks its policy.
 func (p testPage) use(t *testing.T, scenario string) (got showing) {
 	t.Helper()
-	node, chromium := tool(t, "node"), tool(t, "chromium")
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
-	command := exec.CommandContext(ctx, node, filepath.Join("browser", "page.mjs"), chromium, p.address, os.Getenv("PEERTEST_SCREENSHOTS"), scenario)
-	command.Env = append(os.Environ(), "HOME="+t.TempDir(), "TMPDIR="+t.TempDir())
-	command.Stdin = strings.NewReader(p.token)
-	var stdout, stderr log
-	command.Stdout, command.Stderr = &stdout, &stderr
-	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
-	command.WaitDelay = 10 * time.Second
-	if err := command.Run(); err != nil {
-		t.Fatalf("node: %v\n%s", err, &stderr)
-	}
-	if err := json.Unmarshal([]byte(stdout.String()), &got); err != nil {
-		t.Fatalf("%v in what the script printed: %s\n%s", err, &stdout, &stderr)
-	}
+	runScript(t, "page.mjs", p.token, &got, p.address, os.Getenv("PEERTEST_SCREENSHOTS"), scenario)
 	for _, asked := range got.Requests {
 		if !strings.HasPrefix(asked, p.address) || strings.Contains(asked, p.token) || strings.Contains(asked, url.QueryEscape(p.token)) {
 			t.Errorf("the page asks for %s", asked)

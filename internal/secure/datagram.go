@@ -203,7 +203,7 @@ func (l *dtlsListener) serve(a *association) {
 		}
 		why := reason(err)
 		t.counters.fail(DTLS, why)
-		t.log.Debug("a connection did not get through", "client", a.path.client, "server", a.path.server, "reason", why.String(), "error", err)
+		t.failed(a.path.client, a.path.server.String(), why, err)
 		return
 	}
 	t.counters.completed[DTLS].Add(1)

@@ -28,6 +28,7 @@ type recorder struct {
 	kept   []byte
 	judged bool
 	silent bool // nothing more is written: the connection is somebody else's
+	ahead  ahead
 
 	mu      sync.Mutex
 	holding bool   // guarded by mu: what is written waits
@@ -40,7 +41,7 @@ func (r *recorder) NetConn() net.Conn { return r.Conn }
 // Read bounds and keeps what comes before the judgement.
 func (r *recorder) Read(b []byte) (int, error) {
 	if r.judged {
-		return r.Conn.Read(b)
+		return r.ahead.read(r.Conn, b)
 	}
 	room := helloMax - len(r.kept)
 	if room == 0 {

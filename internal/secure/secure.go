@@ -53,6 +53,7 @@ type Transports struct {
 	fallback   atomic.Pointer[Fallback] // nil: there is none
 	handshakes *handshakes
 	counters   counters
+	displaced  displacedLog
 }
 
 // A Fallback dials the HTTPS server that gets the connections of browsers.

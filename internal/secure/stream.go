@@ -155,7 +155,7 @@ func (l *streamListener) serve(raw net.Conn) {
 		} else {
 			t.counters.drop(why) // of a PROXY header alone
 		}
-		t.log.Debug("a connection did not get through", "client", from, "server", l.Addr().String(), "reason", why.String(), "error", err)
+		t.failed(from, l.Addr().String(), why, err)
 		l.disown(raw)
 		raw.Close()
 		return

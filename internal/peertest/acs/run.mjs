@@ -5,6 +5,7 @@
 import { AzureCommunicationTokenCredential } from "@azure/communication-common";
 import { CommunicationIdentityClient } from "@azure/communication-identity";
 import { CommunicationRelayClient } from "@azure/communication-network-traversal";
+import { createPublicKey, verify } from "node:crypto";
 
 const connection = process.argv[2];
 const endpoint = connection.match(/endpoint=(.*?);/i)[1];
@@ -32,6 +33,19 @@ seen.hours = Math.round((issued.expiresOn - Date.now()) / 3600000);
 const credential = new AzureCommunicationTokenCredential(issued.token);
 const held = await credential.getToken();
 seen.sameExpiry = held.expiresOnTimestamp === issued.expiresOn.getTime();
+
+// Any other service verifies the token by what the service publishes; here, one that has nothing but Node's own crypto.
+async function verified(token) {
+  const { issuer, jwks_uri } = await (await fetch(`${endpoint.replace(/\/$/, "")}/.well-known/openid-configuration`)).json();
+  const { keys } = await (await fetch(jwks_uri)).json();
+  const [header, claims, signature] = token.split(".");
+  const { alg, kid } = JSON.parse(Buffer.from(header, "base64url"));
+  const key = createPublicKey({ key: keys.find((k) => k.kid === kid), format: "jwk" });
+  const signed = Buffer.from(`${header}.${claims}`), given = Buffer.from(signature, "base64url");
+  const right = alg === "EdDSA" ? verify(null, signed, key, given) : verify("sha256", signed, { key, dsaEncoding: "ieee-p1363" }, given);
+  return right && JSON.parse(Buffer.from(claims, "base64url")).iss === issuer ? alg : `not right: ${alg}`;
+}
+seen.algorithm = await verified(issued.token);
 
 seen.relay = await relays.getRelayConfiguration({ id: user.communicationUserId, routeType: "any", ttl: 3600 });
 seen.anonymous = await relays.getRelayConfiguration();

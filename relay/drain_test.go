@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"turnout/allocation"
-	"turnout/internal/netio"
 )
 
 // An operator who takes a drain back just when the relay is told to end takes nothing back: it would make allocations until it
@@ -34,7 +33,7 @@ func TestMovesMakeNoAllocation(t *testing.T) {
 	defer s.abandonIdle(t, network)
 	w := s.workers[0]
 	allocateAt(t, w)
-	w.counters.publish(netio.Counts{})
+	w.counters.publish(w.poller)
 	if got := s.Stats().AllocationsTotal; got != 1 {
 		t.Fatalf("%d allocations were made, want 1", got)
 	}

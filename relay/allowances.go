@@ -37,23 +37,23 @@ func (s *allowances) join(name, class string, now allocation.Time) *allowance {
 	}
 	a.allocations++
 	a.class = class
-	a.take(s.quotas)
+	a.take(s.quotas, now)
 	return a
 }
 
 // take makes the rate that of the quotas. The caller holds allowances.mu.
-func (a *allowance) take(q *quotas) {
+func (a *allowance) take(q *quotas, now allocation.Time) {
 	c, _ := q.of([]byte(a.class))
-	a.rate.Store(int64(rateOf(c.Bandwidth)))
+	a.setRate(rateOf(c.Bandwidth), now)
 }
 
 // replace puts other quotas into effect.
-func (s *allowances) replace(q *quotas) {
+func (s *allowances) replace(q *quotas, now allocation.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.quotas = q
 	for _, a := range s.byName {
-		a.take(q)
+		a.take(q, now)
 	}
 }
 
@@ -109,7 +109,7 @@ func (w *worker) join(a *allocation.Allocation, l *link) {
 // concurrent use.
 func (s *Server) setQuotas(q *quotas) {
 	s.quotas.Store(q)
-	s.allowances.replace(q)
+	s.allowances.replace(q, s.now())
 	for _, w := range s.workers {
 		w.inbox.put(post{do: (*worker).joinAll})
 	}

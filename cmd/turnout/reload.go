@@ -51,7 +51,7 @@ func (s *service) tryReload(ctx context.Context, seen looks) (reloadResult, erro
 	if err != nil {
 		return reloadResult{}, err
 	}
-	result := reloadResult{}
+	result := reloadResult{Changed: []string{}}
 	for _, c := range changes {
 		if c.Restart {
 			result.Restart = append(result.Restart, c)

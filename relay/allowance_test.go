@@ -286,3 +286,22 @@ func TestPaceIsMended(t *testing.T) {
 		}
 	})
 }
+
+// More allocations than a worker looks at in one go are limited, too.
+func TestSetQuotasOfMany(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, derivedUsers)
+	b.become(t, "carol")
+	for i := range 2*joinBatch + 1 {
+		b.allocate(t, benchClient(i))
+	}
+	b.setQuotas(newQuotas(Config{UserBandwidth: 1000}))
+	for range 3 { // batches
+		b.w.round(nil)
+	}
+	for a := range b.w.table.All() {
+		if b.w.links[a.ID().Index()].allowance == nil {
+			t.Fatalf("allocation %v has no limit", a.ID())
+		}
+	}
+}

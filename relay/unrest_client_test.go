@@ -241,7 +241,6 @@ func (g *memoryGround) listen() (all [2][2]Listener) {
 
 func (g *memoryGround) peer() netip.AddrPort    { return benchPeer }
 func (g *memoryGround) patience() time.Duration { return 500 * time.Millisecond }
-func (g *memoryGround) rest(r *rand.Rand)       { time.Sleep(time.Duration(r.IntN(20)) * time.Millisecond) }
 
 func (g *memoryGround) dial(udp bool, at int) (net.Conn, error) {
 	from := g.clients()

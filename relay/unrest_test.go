@@ -44,6 +44,9 @@ func TestUnrest(t *testing.T) {
 	}
 }
 
+// rest takes virtual time.
+func (g *memoryGround) rest(r *rand.Rand) { time.Sleep(time.Duration(r.IntN(20)) * time.Millisecond) }
+
 // The same on the system's sockets, for a shorter time.
 func TestRealUnrest(t *testing.T) {
 	t.Parallel()

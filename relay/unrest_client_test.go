@@ -18,16 +18,15 @@ import (
 
 // A restlessClient does what clients do in no order, and bears every answer and none.
 type restlessClient struct {
-	ground  battleground
-	random  *rand.Rand
-	user    string
-	key     []byte
-	conn    net.Conn
-	udp     bool
-	nonce   []byte
-	ticket  []byte
-	relayed netip.AddrPort
-	buf     []byte
+	ground battleground
+	random *rand.Rand
+	user   string
+	key    []byte
+	conn   net.Conn
+	udp    bool
+	nonce  []byte
+	ticket []byte
+	buf    []byte
 
 	answered, refused int
 }

@@ -116,13 +116,6 @@ func (l *Ledger) name(i uint32) string {
 	return l.entries[i].name
 }
 
-// number is what charge gave for a name; 0 where no allocation has it.
-func (l *Ledger) number(name string) uint32 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.index[name]
-}
-
 func (l *Ledger) internLocked(name string) uint32 {
 	if name == "" {
 		return 0

@@ -61,11 +61,7 @@ func (s *Server) End(ctx context.Context, id allocation.ID) bool {
 // EndAllOf ends every allocation of a subject, for an operator, and says how many. One that is on its way between two
 // workers just then escapes. Otherwise it is like [Server.EndSubject].
 func (s *Server) EndAllOf(subject string) int {
-	return s.endWhere(EndByOperator, func(w *worker, end func(*allocation.Allocation)) {
-		for a := range w.table.OfSubject(subject) {
-			end(a)
-		}
-	})
+	return s.endWhere(EndByOperator, func(w *worker, a *allocation.Allocation) bool { return w.isOf(a, subject) })
 }
 
 // askAbout has the worker of an allocation do something with it; false if there is none, or ctx was done first.

@@ -12,12 +12,8 @@ import (
 // ones of such credentials before this is called. It returns when every worker has
 // done so; call it after Serve was.
 func (s *Server) EndSubject(subject string, before time.Time) int {
-	return s.endWhere(EndRevoked, func(w *worker, end func(*allocation.Allocation)) {
-		for a := range w.table.OfSubject(subject) {
-			if w.links[a.ID().Index()].issuedUpTo(before) {
-				end(a)
-			}
-		}
+	return s.endWhere(EndRevoked, func(w *worker, a *allocation.Allocation) bool {
+		return w.isOf(a, subject) && w.links[a.ID().Index()].issuedUpTo(before)
 	})
 }
 
@@ -25,42 +21,12 @@ func (s *Server) EndSubject(subject string, before time.Time) int {
 // is otherwise like [Server.EndSubject].
 func (s *Server) EndUsername(username string) int {
 	owner := ownerByName([]byte(username))
-	return s.endWhere(EndRevoked, func(w *worker, end func(*allocation.Allocation)) {
-		for a := range w.table.All() {
-			if a.Owner() == owner {
-				end(a)
-			}
-		}
-	})
+	return s.endWhere(EndRevoked, func(_ *worker, a *allocation.Allocation) bool { return a.Owner() == owner })
 }
 
-// endWhere has every worker end what find tells of.
-func (s *Server) endWhere(why EndReason, find func(w *worker, end func(*allocation.Allocation))) int {
-	counts := make(chan int, len(s.workers))
-	asked := 0
-	for _, w := range s.workers {
-		posted := w.inbox.put(post{do: func(w *worker) {
-			n := 0
-			find(w, func(a *allocation.Allocation) {
-				w.end(a, why)
-				n++
-			})
-			counts <- n
-		}})
-		if posted {
-			asked++
-		}
-	}
-	total := 0
-	for range asked {
-		select {
-		case n := <-counts:
-			total += n
-		case <-s.closed: // a worker has ended before it came to this, and everything with it
-			return total
-		}
-	}
-	return total
+// isOf says whether an allocation is a subject's. Nobody is the subject without a name.
+func (w *worker) isOf(a *allocation.Allocation, subject string) bool {
+	return subject != "" && w.table.Subject(a) == subject
 }
 
 // revoked says whether the credential behind an allocation has been revoked. An

@@ -59,7 +59,8 @@ func TestReloadOnSignal(t *testing.T) {
 
 	rewrite(t, name, minimal+"quota: {user: {allocations: 7}}\nmetrics: {listen: 127.0.0.1:9479}\nadmin: {listen: 127.0.0.1:9478}\n")
 	c.hangUp <- syscall.SIGHUP
-	c.logs(t, `"msg":"reloaded","cause":"SIGHUP","changed":["quota.user.allocations"]`)
+	c.logs(t, `"msg":"reloaded","cause":"SIGHUP"`)
+	c.logs(t, `"changed":["quota.user.allocations"]`) // whoever was first: the file is looked at, too
 	c.logs(t, `reload: metrics.listen needs a restart: it stays not set`)
 	if got := c.relay.config.UserAllocations; got != 7 {
 		t.Errorf("the quota is %d", got)
@@ -160,5 +161,78 @@ func TestReloadGoesByWhatWasSeen(t *testing.T) {
 	}
 	if r.remembered()[name] != sumOf([]byte("whole"), nil) {
 		t.Error("what was read is not what is remembered, so that the next change would not be seen")
+	}
+}
+
+// TestReloadLevel has the log tell less, and then more again.
+func TestReloadLevel(t *testing.T) {
+	t.Parallel()
+	name := file(t, minimal)
+	c := newConsole(t)
+	c.hangUp = make(chan os.Signal)
+	stop := c.serving(t, "--config", name)
+	for _, level := range []string{"error", "warn"} {
+		rewrite(t, name, minimal+"log: {level: "+level+"}\n")
+		c.hangUp <- syscall.SIGHUP
+	}
+	rewrite(t, name, minimal)
+	c.hangUp <- syscall.SIGHUP
+	c.logs(t, `"changed":["log.level"]`)
+	if code := stop(); code != exitOK {
+		t.Errorf("exit %d: %s", code, &c.err)
+	}
+	if n := strings.Count(c.err.String(), `"changed":["log.level"]`); n != 1 {
+		t.Errorf("%d changes were told of, want the last: at warn and error there is none:\n%s", n, &c.err)
+	}
+}
+
+// TestReloadDeadline has a call that a changed drain.deadline cuts.
+func TestReloadDeadline(t *testing.T) {
+	t.Parallel()
+	name := file(t, minimal)
+	c := newConsole(t)
+	c.hangUp = make(chan os.Signal)
+	c.relay.live = true
+	stop := c.serving(t, "--config", name)
+	rewrite(t, name, minimal+"drain: {deadline: 1s}\n")
+	c.hangUp <- syscall.SIGHUP
+	c.logs(t, `"changed":["drain.deadline"]`)
+	began := time.Now()
+	if code := stop(); code != exitOK {
+		t.Errorf("exit %d: %s", code, &c.err)
+	}
+	if took := time.Since(began); took > 10*time.Minute { // of the hour that it was
+		t.Errorf("took %v", took)
+	}
+}
+
+// TestReloadService has the service go by other keys and tell other URLs, the tokens and users that it made before going on.
+func TestReloadService(t *testing.T) {
+	t.Parallel()
+	const other = "b25lLW90aGVyLWtleS1vZi10aGUtdGVzdCBhbG9uZQ=="
+	c, name, service, _, stop := offering(t, "")
+	ask := func(key string) (code int, out string) {
+		asking := newConsole(t, connectionVariable+"="+connectionString(service, decoded(t, key)))
+		asking.parts, asking.now = realParts, time.Now
+		code = asking.run(t.Context(), []string{"credentials", "--user", "alice"})
+		return code, asking.out.String() + asking.err.String()
+	}
+	if code, out := ask(accessKey); code != exitOK || !strings.Contains(out, "turn:127.0.0.1:") {
+		t.Fatalf("exit %d: %s", code, out)
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rewrite(t, name, strings.Replace(string(text), "["+accessKey+"]", "["+other+"]\n  advertise: [\"turn:turn.example.org:3478\"]", 1))
+	c.logs(t, `"changed":["api.access-keys","api.advertise"]`)
+	if code, out := ask(accessKey); code == exitOK {
+		t.Errorf("the old key is good still: %s", out)
+	}
+	if code, out := ask(other); code != exitOK || !strings.Contains(out, "turn:turn.example.org:3478") {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	if code := stop(); code != exitOK {
+		t.Errorf("exit %d: %s", code, &c.err)
 	}
 }

@@ -1,5 +1,6 @@
 // All that is known about one allocation.
 import { ask, Refusal } from "./ask.js";
+import { now } from "./clock.js";
 import { byID, element, note } from "./element.js";
 import { endAllOf, endOne } from "./end.js";
 import { bytesInWords, countInWords, durationInWords, transportInWords } from "./words.js";
@@ -47,13 +48,12 @@ export class Details {
 	}
 
 	#show(a) {
-		const now = Date.now();
-		const left = (time) => durationInWords((Date.parse(time) - now) / 1000);
+		const left = (time) => durationInWords((Date.parse(time) - now()) / 1000);
 		const moved = ({ packets, bytes }) => `${bytesInWords(bytes)} in ${countInWords(packets)} packets`;
 		const facts = [
 			["User", a.subject || "–"], ...(a.class ? [["Class", a.class]] : []),
 			["Client", `${a.client} by ${transportInWords(a.transport)}`], ["Relay", a.server],
-			["Relayed address", a.relayed.join(", ")], ["Lent for", `${durationInWords((now - Date.parse(a.created)) / 1000)} now`],
+			["Relayed address", a.relayed.join(", ")], ["Lent for", `${durationInWords((now() - Date.parse(a.created)) / 1000)} now`],
 			["Runs out in", `${left(a.expires)}, unless the client asks again`],
 			["Client sent", moved(a.fromClient)], ["Client received", moved(a.toClient)],
 		];

@@ -1,5 +1,6 @@
 // The list of allocations: search, pages, and what can be done with each.
 import { ask, Refusal } from "./ask.js";
+import { now } from "./clock.js";
 import { Details } from "./details.js";
 import { byID, note } from "./element.js";
 import { endOne } from "./end.js";
@@ -62,7 +63,6 @@ export class List {
 
 	#show({ allocations, next, total }) {
 		this.#next = next ?? "";
-		const now = Date.now();
 		const body = byID("list").tBodies[0];
 		const shown = new Set(allocations.map(({ id }) => id));
 		for (const [id, row] of this.#rows) {
@@ -73,7 +73,7 @@ export class List {
 		}
 		allocations.forEach((allocation, i) => {
 			const row = this.#row(allocation);
-			row.show(allocation, now);
+			row.show(allocation, now());
 			// What stands right is not moved: moving takes the focus away.
 			if (body.rows[i] !== row.element) body.insertBefore(row.element, body.rows[i] ?? null);
 		});

@@ -1,5 +1,6 @@
 // The page: it looks at the relay once a second, and shows what it sees.
 import { ask, Refusal } from "./ask.js";
+import { setClock } from "./clock.js";
 import { Control } from "./control.js";
 import { byID, note } from "./element.js";
 import { History } from "./history.js";
@@ -46,6 +47,7 @@ async function look() {
 function show(status) {
 	silentSince = undefined;
 	byID("console").hidden = false;
+	setClock(status.now);
 	history.add(status);
 	showStatus(status);
 	control.show(status);

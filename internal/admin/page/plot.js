@@ -105,7 +105,7 @@ export class Plot {
 	// tell puts the read-out into words.
 	#tell() {
 		const sample = this.#at === undefined ? this.#samples.at(-1) : this.#nearest(this.#at);
-		const ago = sample ? Math.round((this.#end - sample.time) / 1000) : 0;
+		const ago = sample && this.#at !== undefined ? Math.max(1, Math.round((this.#end - sample.time) / 1000)) : 0;
 		const values = this.#names.map((name) => `${this.#kind.words(name)} ${this.#inWords(sample, name)}`);
 		this.#chart.setAttribute("aria-valuenow", -ago);
 		this.#chart.setAttribute("aria-valuetext", `${ago > 0 ? `${durationInWords(ago)} ago` : "now"}: ${values.join(", ") || this.#kind.quiet}`);

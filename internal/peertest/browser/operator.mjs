@@ -261,8 +261,10 @@ async function silence(tab) {
 async function words(tab) {
 	await open(tab);
 	return tab.evaluate(async () => {
-		const [w, { top }, { quantile }] = await Promise.all(["words", "scale", "latency"].map((name) => import(`/page/${name}.js`)));
+		const [w, { top }, { quantile }, { setClock, now }] = await Promise.all(["words", "scale", "latency", "clock"].map((name) => import(`/page/${name}.js`)));
 		const histogram = (...counts) => ({ buckets: counts.map((count, i) => ({ le: [0.001, 0.01, 0.1, "+Inf"][i], count })) });
+		setClock(new Date(Date.now() + 3600e3).toISOString());
+		const ahead = Math.round((now() - Date.now()) / 60e3);
 		return {
 			sentences: [
 				w.bitsInWords(0), w.bitsInWords(999), w.bitsInWords(999.96), w.bitsInWords(1234567), w.packetsInWords(0.05), w.packetsInWords(12345), w.packetsInWords(50), w.bytesInWords(2.5e9),
@@ -271,7 +273,7 @@ async function words(tab) {
 			numbers: [
 				top(1), top(1.01), top(3), top(4.5), top(6), top(9), top(1000), top(0.00011),
 				quantile(0.5, undefined, histogram(0, 100, 100, 100)), quantile(0.5, histogram(100, 100, 100, 100), histogram(100, 100, 200, 200)),
-				quantile(0.99, undefined, histogram(0, 0, 0, 10)), quantile(0.5, histogram(5, 5, 5, 5), histogram(5, 5, 5, 5)) ?? -1,
+				quantile(0.99, undefined, histogram(0, 0, 0, 10)), quantile(0.5, histogram(5, 5, 5, 5), histogram(5, 5, 5, 5)) ?? -1, ahead,
 			],
 		};
 	});

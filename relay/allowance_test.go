@@ -210,17 +210,7 @@ func TestRelayWithinABandwidth(t *testing.T) {
 func BenchmarkRelayBatchWithinABandwidth(b *testing.B) {
 	bench := newBench(b, derivedUsers, func(c *Config) { c.UserBandwidth = 1e12 })
 	bench.become(b, "carol")
-	w := bench.ways(b, 160)[0]
-	for range 64 {
-		bench.poller.packets = append(bench.poller.packets, w.packet)
-	}
-	bench.poller.packets = bench.poller.packets[len(bench.poller.packets)-64:]
-	event := []netio.Event{{ID: bench.poller.ids[w.socket], Readable: true}}
-	b.ReportAllocs()
-	for b.Loop() {
-		bench.w.round(event)
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/64, "ns/packet")
+	benchmarkBatch(b, bench)
 }
 
 // A limit that was next to nothing by mistake is mended by a reload: who owes a quarter of an hour's worth of it owes little of

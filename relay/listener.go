@@ -32,7 +32,7 @@ type listener struct {
 	deaf []bool // by worker, which owns it: its socket is closed, or will be with this round
 }
 
-// open opens a listener; nobody reads from it yet.
+// openListener opens a listener; nobody reads from it yet.
 func (s *Server) openListener(c Config, asked Listener) (*listener, error) {
 	l := &listener{asked: asked, at: asked, server: s, gone: make(chan struct{})}
 	l.uses.Store(1)

@@ -143,7 +143,11 @@ func BenchmarkRelay(b *testing.B) {
 
 // BenchmarkRelayBatch relays 64 datagrams a round, as under load.
 func BenchmarkRelayBatch(b *testing.B) {
-	bench := newBench(b)
+	benchmarkBatch(b, newBench(b))
+}
+
+func benchmarkBatch(b *testing.B, bench *bench) {
+	b.Helper()
 	w := bench.ways(b, 160)[0]
 	for range 64 {
 		bench.poller.packets = append(bench.poller.packets, w.packet)

@@ -17,8 +17,8 @@ var ErrClosed = errors.New("the relay has ended")
 // the new configuration.
 //
 // Realm, RelayAddresses, PortMin, PortMax, Workers, Batch, GSO, GRO, LatencySample,
-// LegacyChannels, NoTCP, Discovery and NonceLifetime must be what they are: an error names the one that
-// is not. Network and Logger stay, whatever c has.
+// LegacyChannels, NoTCP, Discovery and NonceLifetime must be what they are: an error
+// names the one that is not. Network and Logger stay, whatever c has.
 //
 // When it returns, every worker goes by the new configuration. Calls are served one
 // after the other; it is called after Serve was. The error is [ErrClosed] where the

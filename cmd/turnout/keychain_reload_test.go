@@ -74,7 +74,11 @@ func TestKeysReload(t *testing.T) {
 			t.Errorf("%s: %v, want it of %s", s.Username, err, secret)
 		}
 	}
-	newest := func() []byte { return m.keep.chain.access.kept[0].Value }
+	newest := func() []byte {
+		m.keep.chain.mu.Lock()
+		defer m.keep.chain.mu.Unlock()
+		return m.keep.chain.access.kept[0].Value
+	}
 	reload(stored)
 	works(newest(), "k1")
 	rotate(api.RelaySecrets, nil)

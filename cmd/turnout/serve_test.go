@@ -190,7 +190,7 @@ func TestServeFails(t *testing.T) {
 
 func TestStateFolderNotWritable(t *testing.T) {
 	t.Parallel()
-	c := newConsole(t, "XDG_STATE_HOME=/dev/null")
+	c := newConsole(t, "XDG_STATE_HOME=/dev/null", "TURNOUT_ADMIN_LISTEN=127.0.0.1:0") // which comes before the store
 	if code := c.run(context.Background(), []string{"serve"}); code != exitFailure || !strings.HasPrefix(c.err.String(), "turnout: open store: mkdir /dev/null: not a directory") {
 		t.Errorf("exit %d: %s", code, &c.err)
 	}

@@ -65,7 +65,10 @@ func (r *reading) take(later *reading, l *config.Loaded) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if l == nil {
-		maps.Copy(r.sums, sums)
+		all := map[string][sha256.Size]byte{}
+		maps.Copy(all, r.sums)
+		maps.Copy(all, sums)
+		r.sums = all
 		return
 	}
 	for _, c := range append([]config.Certificate{{Cert: l.TLS.Cert, Key: l.TLS.Key}, {Cert: l.API.Cert, Key: l.API.Key}}, l.TLS.Certificates...) {

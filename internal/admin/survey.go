@@ -104,8 +104,11 @@ func (v *survey) compare(before *survey) {
 			old = old[1:]
 		}
 		var from, to relay.Traffic // of one that is new
-		if len(old) > 0 && old[0].ID == row.ID {
+		switch {
+		case len(old) > 0 && old[0].ID == row.ID:
 			from, to = old[0].FromClient, old[0].ToClient
+		case row.Created.Before(before.at): // its client has moved, and it has another id: the next survey tells
+			from, to = row.FromClient, row.ToClient
 		}
 		row.fromClient = rateBody{float64(row.FromClient.Packets-from.Packets) / seconds, float64(row.FromClient.Bytes-from.Bytes) / seconds}
 		row.toClient = rateBody{float64(row.ToClient.Packets-to.Packets) / seconds, float64(row.ToClient.Bytes-to.Bytes) / seconds}

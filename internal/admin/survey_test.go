@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"turnout/allocation"
 	"turnout/relay"
 )
 
@@ -67,6 +68,22 @@ func TestSorted(t *testing.T) {
 		}
 		time.Sleep(forgetAfter) // and nothing is left running
 	})
+}
+
+// TestRateOfMoved compares surveys between which a client has moved to another worker, and another one has come.
+func TestRateOfMoved(t *testing.T) {
+	t.Parallel()
+	row := func(id allocation.ID, created time.Time, bytes uint64) surveyed {
+		return surveyed{AllocationInfo: relay.AllocationInfo{ID: id, Created: created, ToClient: relay.Traffic{Packets: 1, Bytes: bytes}}}
+	}
+	before := &survey{at: noon, rows: []surveyed{row(1, noon.Add(-time.Hour), 100), row(2, noon.Add(-time.Hour), 1_000_000)}}
+	now := &survey{at: noon.Add(2 * time.Second), rows: []surveyed{row(1, noon.Add(-time.Hour), 300), row(7, noon.Add(-time.Hour), 1_000_200), row(8, noon.Add(time.Second), 400)}}
+	now.compare(before)
+	for i, want := range []float64{100, 0, 200} {
+		if got := now.rows[i].toClient.Bytes; got != want {
+			t.Errorf("row %d: %v bytes a second, want %v", i, got, want)
+		}
+	}
 }
 
 // A countedRelay counts how often it was asked for its allocations.

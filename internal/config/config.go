@@ -283,8 +283,8 @@ type Limits struct {
 	Channels int `key:"channels" reload:"true" default:"1024" min:"1" max:"16384"`
 
 	// Peers a second, addresses with a port, that a user may send to for the first time in 5 minutes: by an indication, a
-	// channel or a connection. Ten seconds' worth may be met at once: a call tries up to a hundred when it begins. It keeps
-	// credentials from being used to look for open ports; 20 does so and disturbs no call. Of an allocation, where the
+	// channel or a connection. Ten seconds' worth may be met at once: a call may try a hundred when it begins. It keeps
+	// credentials from being used to look for open ports; with 20, two calls may begin at once. Of an allocation, where the
 	// credential names no user. If zero, no limit. Reloadable.
 	NewPeers int `key:"new-peers" reload:"true" default:"0" min:"0" max:"1000000"`
 

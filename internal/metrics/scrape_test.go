@@ -53,7 +53,7 @@ func TestScrapeOfManyAllocations(t *testing.T) {
 	}
 	slices.Sort(took)
 	t.Logf("a scrape of %d allocations: %v to %v, median %v", manyAllocations, took[0], took[len(took)-1], took[len(took)/2])
-	if took[0] > 50*time.Millisecond { // what other programs on the machine take is not turnout's
+	if took[0] > 50*time.Millisecond && !raceEnabled { // what other programs on the machine take is not turnout's
 		t.Errorf("the fastest scrape took %v, want 50 ms at most", took[0])
 	}
 }

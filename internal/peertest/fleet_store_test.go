@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -106,6 +107,36 @@ func TestFleet(t *testing.T) {
 
 	f.emptied(t, caller)
 	all("degraded")
+}
+
+// TestFleetStalled has a relay's connection to the store pass nothing on, without an end of it being told: the relay
+// notices, goes on, and catches up.
+func TestFleetStalled(t *testing.T) {
+	peers(t)
+	t.Parallel()
+	f := startFleet(t)
+	caller := f.user()
+	calls := caller.allocate()
+	alice := f.user()
+	alice.allocate()
+	f.link.stall()
+	stalled := sync.OnceFunc(f.link.resume)
+	defer stalled()
+	alice.revoke()
+	f.relays[0].ends(t, 1)
+	took := eventually(t, "the relay notices", func() error { return reasonsAre(f.relays[1].admin, []string{"store"}) })
+	t.Logf("the relay says after %v that it has no store", took)
+	if n := f.relays[1].allocations(t); n != 2 {
+		t.Errorf("%d allocations, want 2: nobody can have told it of the revocation", n)
+	}
+	if err := caller.enter(); err != nil {
+		t.Error(err)
+	}
+	calls[1].relays(t)
+	stalled()
+	t.Logf("it ended the revoked allocation %v after the connection passed data again", f.relays[1].ends(t, 1))
+	calls[1].relays(t)
+	f.inService("ok")
 }
 
 // emptied puts an empty store in the place of the present one: the fleet goes on with what it knows, and with nothing of what others make of it.

@@ -2,7 +2,6 @@ package peertest
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -67,6 +66,8 @@ type link struct {
 	mu       sync.Mutex
 	listener net.Listener // nil while it is cut; guarded by mu
 	open     []net.Conn   // guarded by mu
+
+	flow sync.RWMutex // held while it is stalled
 }
 
 // newLink passes connections at an address of its own on to a server.
@@ -114,13 +115,30 @@ func (l *link) pass(from net.Conn) {
 		from.Close()
 		to.Close()
 	}
-	go func() {
-		_, _ = io.Copy(to, from)
-		to.Close()
-	}()
-	_, _ = io.Copy(from, to)
-	from.Close()
+	go l.copy(to, from)
+	l.copy(from, to)
 }
+
+// copy passes on what arrives, unless the link is stalled.
+func (l *link) copy(to, from net.Conn) {
+	defer to.Close()
+	b := make([]byte, 4096)
+	for {
+		n, err := from.Read(b)
+		l.flow.RLock()
+		if n > 0 && err == nil {
+			_, err = to.Write(b[:n])
+		}
+		l.flow.RUnlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// stall passes nothing on until resume, and closes nothing: neither end is told.
+func (l *link) stall()  { l.flow.Lock() }
+func (l *link) resume() { l.flow.Unlock() }
 
 // cut ends every connection and refuses new ones.
 func (l *link) cut() {

@@ -2,7 +2,9 @@ package secure
 
 import (
 	"bytes"
+	"crypto/tls"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"testing"
 	"testing/synctest"
@@ -15,27 +17,8 @@ func TestTLSReadReady(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) {
-			network := netio.NewMemory()
-			h := newHub(t, network, nil)
-			raw, err := network.ListenTCP(netip.MustParseAddrPort("127.0.0.1:5349"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			l, err := h.ListenTLS(raw)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer l.Close()
-			below := h.dial(addrPort(l.Addr()))
-			conn := tlsClient(below)
+			conn, accepted := tlsEnds(t, func(c net.Conn) net.Conn { return c })
 			defer conn.Close()
-			if err := conn.Handshake(); err != nil {
-				t.Fatal(err)
-			}
-			accepted, err := l.Accept()
-			if err != nil {
-				t.Fatal(err)
-			}
 			defer accepted.Close()
 			ready := accepted.(interface{ ReadReady(b []byte) (int, error) })
 			if n, err := ready.ReadReady(make([]byte, 10)); n != 0 || err != nil {
@@ -86,4 +69,29 @@ func TestTLSReadReady(t *testing.T) {
 			}
 		})
 	}
+}
+
+// tlsEnds is a connection over the in-memory network: the client's end, over what below makes of the network's, and what a
+// listener accepted.
+func tlsEnds(t *testing.T, below func(net.Conn) net.Conn) (client *tls.Conn, accepted net.Conn) {
+	t.Helper()
+	network := netio.NewMemory()
+	h := newHub(t, network, nil)
+	raw, err := network.ListenTCP(netip.MustParseAddrPort("127.0.0.1:5349"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := h.ListenTLS(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	client = tlsClient(below(h.dial(addrPort(l.Addr()))))
+	if err := client.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	if accepted, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	return client, accepted
 }

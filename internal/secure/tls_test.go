@@ -274,26 +274,11 @@ func TestTLSClose(t *testing.T) {
 func TestTLSRecords(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		network := netio.NewMemory()
-		h := newHub(t, network, nil)
-		raw, err := network.ListenTCP(netip.MustParseAddrPort("127.0.0.1:5349"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		l, err := h.ListenTLS(raw)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		counted := &counting{Conn: h.dial(addrPort(l.Addr()))}
-		conn := tlsClient(counted)
-		if err := conn.Handshake(); err != nil {
-			t.Fatal(err)
-		}
-		accepted, err := l.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
+		var counted *counting
+		conn, accepted := tlsEnds(t, func(c net.Conn) net.Conn {
+			counted = &counting{Conn: c}
+			return counted
+		})
 		defer accepted.Close()
 		writer := accepted.(interface {
 			WriteMessages(b []byte, ends []int) error

@@ -21,6 +21,17 @@ func (r rate) of(n int) allocation.Duration {
 	return allocation.Duration(int64(n) * int64(r) >> rateBits)
 }
 
+// rescale is how long that takes at another rate which takes d at this one; nothing where one of them is no limit.
+func (r rate) rescale(d allocation.Duration, to rate) allocation.Duration {
+	if r == 0 {
+		return 0
+	}
+	return allocation.Duration(min(float64(d)*float64(to)/float64(r), float64(maxDebt)))
+}
+
+// maxDebt keeps times that are rescaled far from where they would overflow.
+const maxDebt = 365 * 24 * 60 * 60 * allocation.Second
+
 // bandwidthBurst is how much an allocation, or a user, may send at once: what its bandwidth
 // carries in this time. A keyframe of video passes; a second of overload does not.
 const bandwidthBurst = allocation.Second
@@ -44,6 +55,9 @@ func (m *meter) admits(n int, r rate, now allocation.Time) bool {
 
 // meter counts n bytes of payload that go one way of an allocation, or says which bandwidth they exceed.
 func (w *worker) meter(l *link, way, n int) Drop {
+	if l.metered != w.bandwidth { // a reload has changed it
+		l.metered, l.meters = w.bandwidth, [2]meter{}
+	}
 	if l.allowance != nil {
 		return w.meterUser(l, way, n)
 	}

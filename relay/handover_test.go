@@ -188,3 +188,36 @@ func TestHandOverFails(t *testing.T) {
 		})
 	}
 }
+
+// A user whose allocation is on its way between two workers when users begin to be limited is limited, too.
+func TestLimitWhileMoving(t *testing.T) {
+	t.Parallel()
+	s, network := idleWorkers(t)
+	defer s.abandonIdle(t, network)
+	w, back := s.workers[0], s.workers[1]
+	from := clientAt(w, benchClient(1))
+	a, err := w.table.Create(from.tuple, allocation.Request{IPv4: true, User: "carol", Subject: "carol", Lifetime: 600 * allocation.Second}, w.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.open(a, false); err != nil {
+		t.Fatal(err)
+	}
+	w.established(a, &from)
+	w.tickets.begin(a, stun.TransactionID{})
+	w.handOver(a, &visit{message: message(stun.MethodRefresh, func(*stun.Builder) {}), origin: clientAt(back, benchClient(2)), back: back})
+	s.setQuotas(newQuotas(Config{UserBandwidth: 1000}))
+	back.serveInboxWhole() // it has nothing yet
+	w.serveInboxWhole()    // the parcel leaves at the end of the round
+	back.serveInboxWhole()
+	var moved *allocation.Allocation
+	for b := range back.table.All() {
+		moved = b
+	}
+	if moved == nil {
+		t.Fatal("the allocation has not arrived")
+	}
+	if l := back.links[moved.ID().Index()]; l.allowance == nil || l.allowance.rate.Load() == 0 {
+		t.Error("the user has no limit")
+	}
+}

@@ -31,6 +31,7 @@ type link struct {
 	peers     [2]net.Listener // of a TCP allocation, in their place
 	icmp      allocation.Time // arrival time of the ICMP rate limit
 	meters    [2]meter        // of the allocation's bandwidth, from and to the client
+	metered   rate            // that meters are of
 	started   int64           // unix seconds, for the line logged at the end
 	class     string          // of the credential, for reload
 	peersMet  *acquaintances  // nil where they are not counted

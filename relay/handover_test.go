@@ -52,11 +52,17 @@ func clientAt(w *worker, client netip.AddrPort) origin {
 	}
 }
 
-// allocateAt makes an allocation of benchClient(1).
+// allocateAt makes an allocation of benchClient(1), who is nobody.
 func allocateAt(t *testing.T, w *worker) *allocation.Allocation {
 	t.Helper()
+	return allocateOf(t, w, "")
+}
+
+// allocateOf is the same for a user.
+func allocateOf(t *testing.T, w *worker, user string) *allocation.Allocation {
+	t.Helper()
 	from := clientAt(w, benchClient(1))
-	a, err := w.table.Create(from.tuple, allocation.Request{IPv4: true, Lifetime: 600 * allocation.Second}, w.now)
+	a, err := w.table.Create(from.tuple, allocation.Request{IPv4: true, User: user, Subject: user, Lifetime: 600 * allocation.Second}, w.now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,16 +201,7 @@ func TestLimitWhileMoving(t *testing.T) {
 	s, network := idleWorkers(t)
 	defer s.abandonIdle(t, network)
 	w, back := s.workers[0], s.workers[1]
-	from := clientAt(w, benchClient(1))
-	a, err := w.table.Create(from.tuple, allocation.Request{IPv4: true, User: "carol", Subject: "carol", Lifetime: 600 * allocation.Second}, w.now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.open(a, false); err != nil {
-		t.Fatal(err)
-	}
-	w.established(a, &from)
-	w.tickets.begin(a, stun.TransactionID{})
+	a := allocateOf(t, w, "carol")
 	w.handOver(a, &visit{message: message(stun.MethodRefresh, func(*stun.Builder) {}), origin: clientAt(back, benchClient(2)), back: back})
 	s.setQuotas(newQuotas(Config{UserBandwidth: 1000}))
 	back.serveInboxWhole() // it has nothing yet

@@ -3,7 +3,6 @@ package relay
 import (
 	"context"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -200,19 +199,8 @@ func (c *restlessClient) exchange(request []byte) (stun.Message, bool) {
 }
 
 func (c *restlessClient) read() ([]byte, error) {
-	if c.udp {
-		n, err := c.conn.Read(c.buf)
-		return c.buf[:n], err
-	}
-	if _, err := io.ReadFull(c.conn, c.buf[:4]); err != nil {
-		return nil, err
-	}
-	n, err := stun.FrameLength(c.buf[:4])
-	if err != nil {
-		return nil, err
-	}
-	_, err = io.ReadFull(c.conn, c.buf[4:n])
-	return c.buf[:n], err
+	plain := realClient{conn: c.conn, udp: c.udp, buf: c.buf}
+	return plain.read()
 }
 
 // A battleground is the network that all of it happens on.

@@ -90,6 +90,22 @@ func (a *allowance) charge(cost allocation.Duration, now allocation.Time) (debt 
 	}
 }
 
+// setRate has the bucket be filled at another rate. What is owed is so many bytes still: who owed an hour's worth of next to
+// nothing owes little of much.
+func (a *allowance) setRate(r rate, now allocation.Time) {
+	before := rate(a.rate.Swap(int64(r)))
+	if before == r {
+		return
+	}
+	for {
+		old := a.paid.Load()
+		owed := before.rescale(allocation.Duration(max(0, old-int64(now))), r)
+		if a.paid.CompareAndSwap(old, int64(now)+int64(owed)) {
+			return
+		}
+	}
+}
+
 // full says whether nothing of what is kept here matters any more.
 func (a *allowance) full(now allocation.Time) bool {
 	return a.paid.Load() <= int64(now) && a.newPeers.paid.Load() <= int64(now)
@@ -113,11 +129,27 @@ func (c *connection) pace(n int) {
 	}
 	c.all.paced.Add(1)
 	c.tellPaced(a, now)
-	wait := time.NewTimer(time.Duration(debt))
-	defer wait.Stop()
-	select {
-	case <-wait.C:
-	case <-c.over:
+	c.awaitPaid(a, r, debt)
+}
+
+// paceStep is how soon a connection that waits sees that its user may relay more now.
+const paceStep = allocation.Second
+
+// awaitPaid waits until a debt is paid at the rate r, or the one that a reload has put in its place, or the connection ends.
+func (c *connection) awaitPaid(a *allowance, r rate, debt allocation.Duration) {
+	for debt > 0 {
+		step := min(debt, paceStep)
+		wait := time.NewTimer(time.Duration(step))
+		select {
+		case <-wait.C:
+		case <-c.over:
+			wait.Stop()
+			return
+		}
+		debt -= step
+		if now := rate(a.rate.Load()); now != r {
+			debt, r = r.rescale(debt, now), now
+		}
 	}
 }
 

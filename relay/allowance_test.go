@@ -3,6 +3,7 @@ package relay
 import (
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unsafe"
 
@@ -123,9 +124,9 @@ func TestAllowanceOfAClass(t *testing.T) {
 	s.join("carol", "tin", 1)
 	is("a class that nobody knows", 1_000_000)
 	s.join("carol", "gold", 1)
-	s.replace(newQuotas(Config{Classes: map[string]Class{"gold": {Bandwidth: 3_000_000}}}))
+	s.replace(newQuotas(Config{Classes: map[string]Class{"gold": {Bandwidth: 3_000_000}}}), 0)
 	is("gold, replaced", 3_000_000)
-	s.replace(newQuotas(Config{}))
+	s.replace(newQuotas(Config{}), 0)
 	is("no limit any more", 0)
 }
 
@@ -210,4 +211,87 @@ func BenchmarkRelayBatchWithinABandwidth(b *testing.B) {
 	bench := newBench(b, derivedUsers, func(c *Config) { c.UserBandwidth = 1e12 })
 	bench.become(b, "carol")
 	benchmarkBatch(b, bench)
+}
+
+// A limit that was next to nothing by mistake is mended by a reload: who owes a quarter of an hour's worth of it owes little of
+// a real one, users' allowances and allocations alike; and who raises and lowers it by class owes as much as before.
+func TestRateIsMended(t *testing.T) {
+	t.Parallel()
+	now := allocation.Time(allocation.Second)
+	s := newAllowances(1, newQuotas(Config{UserBandwidth: 1000, Classes: map[string]Class{"gold": {Bandwidth: 100_000}}}))
+	a := s.join("carol", "", now)
+	a.charge(rate(a.rate.Load()).of(125_000), now) // a thousand seconds' worth
+	s.join("carol", "gold", now)
+	if owed := -(a.free(now) - bandwidthBurst); owed < 9*allocation.Second || owed > 11*allocation.Second {
+		t.Errorf("%d ns are owed at a hundred times the rate", owed)
+	}
+	s.join("carol", "", now)
+	if owed := -(a.free(now) - bandwidthBurst); owed < 999*allocation.Second || owed > 1001*allocation.Second {
+		t.Errorf("%d ns are owed at the first rate again", owed)
+	}
+	s.replace(newQuotas(Config{UserBandwidth: 1_000_000_000}), now)
+	if a.free(now) < bandwidthBurst*9/10 {
+		t.Errorf("%d ns may be relayed under the mended limit", a.free(now))
+	}
+
+	b := newBench(t, func(c *Config) { c.AllocationBandwidth = 1000 })
+	b.allocate(t, benchClient(1))
+	b.bind(t, benchClient(1), 0x4000, benchPeer)
+	relays := func() bool {
+		before := b.Stats().ToPeers.Packets
+		b.fromClient(benchClient(1), channelData(0x4000, 1000))
+		b.w.counters.publish(b.poller)
+		return b.Stats().ToPeers.Packets > before
+	}
+	if !relays() || relays() {
+		t.Fatal("a thousand bits a second are not the limit")
+	}
+	mended := *b.w.settings
+	mended.bandwidth = rateOf(1_000_000_000)
+	b.w.adoptSettings(&mended)
+	if !relays() {
+		t.Error("the allocation still pays for what it relayed under the limit before")
+	}
+}
+
+// A connection that waits for its user's bandwidth waits no longer than the limit that is in use by then wants.
+func TestPaceIsMended(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newAllowances(1, newQuotas(Config{UserBandwidth: 8}))
+		a := s.join("carol", "", 1)
+		c := &connection{over: make(chan struct{})}
+		began := time.Now()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			r := rate(a.rate.Load())
+			c.awaitPaid(a, r, r.of(64<<10)) // 18 hours
+		}()
+		time.Sleep(1500 * time.Millisecond)
+		s.replace(newQuotas(Config{UserBandwidth: 1_000_000}), 1)
+		<-done
+		if waited := time.Since(began); waited > 3*time.Second {
+			t.Errorf("waited for %v", waited)
+		}
+	})
+}
+
+// More allocations than a worker looks at in one go are limited, too.
+func TestSetQuotasOfMany(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, derivedUsers)
+	b.become(t, "carol")
+	for i := range 2*joinBatch + 1 {
+		b.allocate(t, benchClient(i))
+	}
+	b.setQuotas(newQuotas(Config{UserBandwidth: 1000}))
+	for range 3 { // batches
+		b.w.round(nil)
+	}
+	for a := range b.w.table.All() {
+		if b.w.links[a.ID().Index()].allowance == nil {
+			t.Fatalf("allocation %v has no limit", a.ID())
+		}
+	}
 }

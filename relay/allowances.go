@@ -37,23 +37,23 @@ func (s *allowances) join(name, class string, now allocation.Time) *allowance {
 	}
 	a.allocations++
 	a.class = class
-	a.take(s.quotas)
+	a.take(s.quotas, now)
 	return a
 }
 
 // take makes the rate that of the quotas. The caller holds allowances.mu.
-func (a *allowance) take(q *quotas) {
+func (a *allowance) take(q *quotas, now allocation.Time) {
 	c, _ := q.of([]byte(a.class))
-	a.rate.Store(int64(rateOf(c.Bandwidth)))
+	a.setRate(rateOf(c.Bandwidth), now)
 }
 
 // replace puts other quotas into effect.
-func (s *allowances) replace(q *quotas) {
+func (s *allowances) replace(q *quotas, now allocation.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.quotas = q
 	for _, a := range s.byName {
-		a.take(q)
+		a.take(q, now)
 	}
 }
 
@@ -109,18 +109,28 @@ func (w *worker) join(a *allocation.Allocation, l *link) {
 // concurrent use.
 func (s *Server) setQuotas(q *quotas) {
 	s.quotas.Store(q)
-	s.allowances.replace(q)
+	s.allowances.replace(q, s.now())
 	for _, w := range s.workers {
-		w.inbox.put(post{do: (*worker).joinAll})
+		w.inbox.put(post{do: func(w *worker) { w.joinFrom(0) }})
 	}
 }
 
-// joinAll gives allocations that were made when no user's traffic was counted their user's allowance.
-func (w *worker) joinAll() {
-	for a := range w.table.All() {
-		if l := w.links[a.ID().Index()]; l.live && l.allowance == nil {
-			w.join(a, l)
+// joinBatch is how many allocations are looked at in one post: some 0.1 ms.
+const joinBatch = 256
+
+// joinFrom gives one batch of allocations that were made when no user's traffic was counted their user's allowance, and posts
+// the next.
+func (w *worker) joinFrom(first int) {
+	end := min(first+joinBatch, w.table.Slots())
+	for i := first; i < end; i++ {
+		if a := w.table.At(i); a != nil {
+			if l := w.links[i]; l.live && l.allowance == nil {
+				w.join(a, l)
+			}
 		}
+	}
+	if end < w.table.Slots() {
+		w.inbox.put(post{do: func(w *worker) { w.joinFrom(end) }})
 	}
 }
 

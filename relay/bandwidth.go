@@ -21,6 +21,17 @@ func (r rate) of(n int) allocation.Duration {
 	return allocation.Duration(int64(n) * int64(r) >> rateBits)
 }
 
+// rescale is how long that takes at another rate which takes d at this one; nothing where one of them is no limit.
+func (r rate) rescale(d allocation.Duration, to rate) allocation.Duration {
+	if r == 0 {
+		return 0
+	}
+	return allocation.Duration(min(float64(d)*float64(to)/float64(r), float64(maxDebt)))
+}
+
+// maxDebt keeps times that are rescaled far from where they would overflow.
+const maxDebt = 365 * 24 * 60 * 60 * allocation.Second
+
 // bandwidthBurst is how much an allocation, or a user, may send at once: what its bandwidth
 // carries in this time. A keyframe of video passes; a second of overload does not.
 const bandwidthBurst = allocation.Second
@@ -56,7 +67,14 @@ func (w *worker) meter(l *link, way, n int) Drop {
 
 // meterAllocation says whether n more bytes are within the allocation's own bandwidth, and counts them if so.
 func (w *worker) meterAllocation(l *link, way, n int) bool {
-	return w.bandwidth == 0 || l.limited().meters[way].admits(n, w.bandwidth, w.now)
+	if w.bandwidth == 0 && l.limits == nil {
+		return true
+	}
+	used := l.limited()
+	if used.metered != w.bandwidth { // a reload has changed it
+		used.metered, used.meters = w.bandwidth, [2]meter{}
+	}
+	return used.meters[way].admits(n, w.bandwidth, w.now)
 }
 
 // meterUser is meter where the user's bandwidth counts too: what one of the two refuses the other is not charged for.

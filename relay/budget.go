@@ -56,6 +56,10 @@ func (b budget) spend(source netip.Addr, now allocation.Time) bool {
 	slot := &b.slots[b.slot(source)]
 	for {
 		old := slot.Load()
+		if old > int64(now)+int64(b.burst) { // spent under a lower rate, before a reload
+			slot.CompareAndSwap(old, int64(now)+int64(b.burst))
+			continue
+		}
 		arrival := max(old, int64(now)) + int64(b.interval)
 		if arrival-int64(now) > int64(b.burst) {
 			return false

@@ -64,3 +64,26 @@ func BenchmarkBudget(b *testing.B) {
 		budget.spend(source, now)
 	}
 }
+
+// A rate that was next to nothing is mended by a reload: nobody waits for as long as answers took under it.
+func TestBudgetIsMended(t *testing.T) {
+	t.Parallel()
+	b := newBudget(1, 1000)
+	source, now := netip.MustParseAddr("192.0.2.1"), allocation.Time(5*allocation.Second)
+	for b.spend(source, now) {
+	}
+	mended := b.at(100, 10)
+	if mended.spend(source, now) {
+		t.Error("who had spent everything has something")
+	}
+	granted := 0
+	for range 100 {
+		now += allocation.Time(allocation.Second / 100)
+		if mended.spend(source, now) {
+			granted++
+		}
+	}
+	if granted != 100 {
+		t.Errorf("%d answers in the second after, want 100", granted)
+	}
+}

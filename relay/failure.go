@@ -70,7 +70,7 @@ func loggedName(m stun.Message) string {
 // Failures that are logged in one window of time.
 const (
 	failureWindow     = time.Minute
-	failuresOfASource = 10   // of one address: who is to be shut out has been told often enough
+	failuresOfASource = 10   // of one IPv4 address or IPv6 /64: who is to be shut out has been told often enough
 	failuresInAll     = 1000 // of all of them: the log is to stay readable, and the disk free
 )
 
@@ -90,7 +90,7 @@ func (l *failureLog) write(f failure, now time.Time, unseen uint64) {
 		l.began, l.lines, l.sources = now, 0, map[netip.Addr]int{}
 	}
 	l.leftOut += unseen
-	source := f.client.Addr()
+	source := sourceOf(f.client.Addr())
 	if l.lines >= failuresInAll || l.sources[source] >= failuresOfASource {
 		l.leftOut++
 		return
@@ -111,6 +111,15 @@ func (l *failureLog) write(f failure, now time.Time, unseen uint64) {
 	}
 	attrs = append(attrs, slog.String("username", f.username))
 	l.log.LogAttrs(context.Background(), slog.LevelWarn, "authentication failed", attrs...)
+}
+
+// sourceOf is what counts as one source: of IPv6 a /64, or one subscriber would fill the log so that no other's lines fit.
+func sourceOf(a netip.Addr) netip.Addr {
+	if a.Is6() {
+		p, _ := a.WithZone("").Prefix(64) // never fails
+		a = p.Addr()
+	}
+	return a
 }
 
 // runFailures logs failed authentications until the server has ended.

@@ -36,15 +36,18 @@ func TestFailureLog(t *testing.T) {
 	if got := fail("192.0.2.2:1", 1); got != 1 || !strings.Contains(text.String(), "lines_left_out_before=41 ") {
 		t.Errorf("%d lines of another source; left out are not counted:\n%s", got, text.String())
 	}
+	if got := fail("[2001:db8:ffff:1::1]:1", 9) + fail("[2001:db8:ffff:1:2::2]:1", 9); got != failuresOfASource {
+		t.Errorf("%d lines of a /64, which one subscriber has, want %d", got, failuresOfASource)
+	}
 	for i := range 2 * failuresInAll {
-		fail(fmt.Sprintf("[2001:db8::%x]:1", i), 1)
+		fail(fmt.Sprintf("[2001:db8:0:%x::1]:1", i), 1)
 	}
 	if got := strings.Count(text.String(), "\n"); got != failuresInAll || len(l.sources) > failuresInAll {
 		t.Errorf("%d lines and %d sources in a window, want at most %d", got, len(l.sources), failuresInAll)
 	}
 	now = now.Add(failureWindow)
 	l.write(failure{client: netip.MustParseAddrPort("192.0.2.1:1"), why: AuthenticationUnknownUser}, now, 7)
-	left := fmt.Sprintf("lines_left_out_before=%d", 2*failuresInAll-(failuresInAll-failuresOfASource-1)+7)
+	left := fmt.Sprintf("lines_left_out_before=%d", 2*failuresInAll-(failuresInAll-2*failuresOfASource-1)+7)
 	if got := text.String(); strings.Count(got, "\n") != failuresInAll+1 || !strings.HasSuffix(got, left+" username=\"\"\n") {
 		t.Errorf("the next window begins with\n%s, want %s", got[strings.LastIndex(got[:len(got)-1], "\n")+1:], left)
 	}

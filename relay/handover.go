@@ -201,7 +201,9 @@ func (w *worker) takeIn(p *parcel) (*allocation.Allocation, error) {
 	l := w.linkAt(id.Index())
 	*l = p.link
 	l.id = id
-	w.view(l.allowance)
+	if w.view(l.allowance); l.allowance == nil { // users may be counted since it left
+		w.join(a, l)
+	}
 	w.tickets.adopt(a, p.mobile)
 	w.table.Review(a, w.policy.AllowedAddr) // a reload may have changed the policy while it was on its way
 	for i, s := range l.relays {

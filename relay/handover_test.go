@@ -52,11 +52,17 @@ func clientAt(w *worker, client netip.AddrPort) origin {
 	}
 }
 
-// allocateAt makes an allocation of benchClient(1).
+// allocateAt makes an allocation of benchClient(1), who is nobody.
 func allocateAt(t *testing.T, w *worker) *allocation.Allocation {
 	t.Helper()
+	return allocateOf(t, w, "")
+}
+
+// allocateOf is the same for a user.
+func allocateOf(t *testing.T, w *worker, user string) *allocation.Allocation {
+	t.Helper()
 	from := clientAt(w, benchClient(1))
-	a, err := w.table.Create(from.tuple, allocation.Request{IPv4: true, Lifetime: 600 * allocation.Second}, w.now)
+	a, err := w.table.Create(from.tuple, allocation.Request{IPv4: true, User: user, Subject: user, Lifetime: 600 * allocation.Second}, w.now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,5 +192,29 @@ func TestHandOverFails(t *testing.T) {
 				t.Errorf("%d allocations are counted as live", live)
 			}
 		})
+	}
+}
+
+// A user whose allocation is on its way between two workers when users begin to be limited is limited, too.
+func TestLimitWhileMoving(t *testing.T) {
+	t.Parallel()
+	s, network := idleWorkers(t)
+	defer s.abandonIdle(t, network)
+	w, back := s.workers[0], s.workers[1]
+	a := allocateOf(t, w, "carol")
+	w.handOver(a, &visit{message: message(stun.MethodRefresh, func(*stun.Builder) {}), origin: clientAt(back, benchClient(2)), back: back})
+	s.setQuotas(newQuotas(Config{UserBandwidth: 1000}))
+	back.serveInboxWhole() // it has nothing yet
+	w.serveInboxWhole()    // the parcel leaves at the end of the round
+	back.serveInboxWhole()
+	var moved *allocation.Allocation
+	for b := range back.table.All() {
+		moved = b
+	}
+	if moved == nil {
+		t.Fatal("the allocation has not arrived")
+	}
+	if l := back.links[moved.ID().Index()]; l.allowance == nil || l.allowance.rate.Load() == 0 {
+		t.Error("the user has no limit")
 	}
 }

@@ -86,6 +86,7 @@ func (w *worker) established(a *allocation.Allocation, from *origin) {
 	l.class = string(w.request.verified.Class)
 	w.join(a, l)
 	w.counters.add(transportCounter(counterCreated, from.tuple.Transport), 1)
+	w.counters.add(counterMade, 1)
 	if from.stream != nil {
 		from.stream.allocated.Store(true)
 	}

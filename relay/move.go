@@ -38,7 +38,6 @@ func (w *worker) settle(a *allocation.Allocation) {
 	if from != to {
 		w.counters.add(transportCounter(counterEnded, from), 1)
 		w.counters.add(transportCounter(counterCreated, to), 1)
-		w.counters.add(counterTransportChanges, 1)
 	}
 }
 

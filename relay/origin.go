@@ -55,6 +55,7 @@ func (l *link) connections() map[netip.AddrPort]*connection {
 type linkLimits struct {
 	icmp     allocation.Time // arrival time of the ICMP rate limit
 	meters   [2]meter        // of the allocation's bandwidth, from and to the client
+	metered  rate            // that meters are of
 	peersMet *acquaintances  // nil where they are not counted
 }
 

@@ -84,7 +84,7 @@ func (l *listener) isGone() bool {
 func (s *Server) inTheWay(asked Listener, removed []*listener, err error) error {
 	for _, l := range slices.Concat(removed, s.retired) {
 		if l.overTCP() == (&listener{at: asked}).overTCP() && l.at.Addr.Port() == asked.Addr.Port() && l.at.Addr.Addr().Is4() == asked.Addr.Addr().Is4() {
-			return fmt.Errorf("%w: %s %s, which is no longer wanted, holds it until its last allocation has ended; take that out first, and add this one then",
+			return fmt.Errorf("%v: %s %s, which is no longer wanted, holds it until its last allocation has ended; take that out first, and add this one then",
 				err, l.at.Transport, l.at.Addr)
 		}
 	}

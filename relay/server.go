@@ -212,11 +212,11 @@ func (s *Server) Serve(ctx context.Context) error {
 // ends what is left. It returns when Serve has closed everything; the error is
 // ctx's if allocations were cut.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.Drain()
 	s.once.Do(func() {
 		s.grace = ctx
 		close(s.shutdown)
 	})
+	s.Drain() // after that, so that an Undrain which has not seen it is undone
 	<-s.closed
 	return ctx.Err()
 }
@@ -261,8 +261,10 @@ func (s *Server) Stats() Stats {
 		Streams: int(s.open.Load()), Draining: s.draining.Load(), Workers: len(s.workers),
 		BudgetsSpent: int(s.budgetsSpent.Load()),
 	}
-	for _, w := range s.workers {
-		for i := range st.counts {
+	// Workers publish in the order of the index, what was created before what ended: read the other way round, no
+	// allocation is seen to end, on whichever worker, that was not seen to begin.
+	for i := numCounters - 1; i >= 0; i-- {
+		for _, w := range s.workers {
 			st.counts[i] += w.counters.published[i].Load()
 		}
 	}

@@ -59,28 +59,28 @@ type Stats struct {
 
 // Counters of a worker, one index each. Requests and authentications are blocks.
 const (
-	counterDrops            = 0
-	counterAuthentications  = counterDrops + int(numDrops)
-	counterRequests         = counterAuthentications + int(numAuthentications)
-	counterCreated          = counterRequests + len(methods)*len(outcomes) // by transport
-	counterEnded            = counterCreated + len(transports)             // likewise
-	counterPanics           = counterEnded + len(transports)
-	counterMoves            = counterPanics + 1
-	counterHandOvers        = counterMoves + 1
-	counterTransportChanges = counterHandOvers + 1        // moves from one transport to another
-	counterListenerDrops    = counterTransportChanges + 1 // by the system, for want of room in a socket
-	counterRelayDrops       = counterListenerDrops + 1    // likewise
-	counterStreamsCut       = counterRelayDrops + 1
-	counterLimits           = counterStreamsCut + 1
-	counterFromClients      = counterLimits + int(numLimits) // packets and bytes over IPv4, the same over IPv6; likewise below
-	counterToPeers          = counterFromClients + 4
-	counterFromPeers        = counterToPeers + 4
-	counterToClients        = counterFromPeers + 4
-	counterRecvCalls        = counterToClients + 4
-	counterGSOMessages      = counterRecvCalls + 4
-	counterGSO              = counterGSOMessages + 4 // 1 while the worker uses it
-	counterGRO              = counterGSO + 1         // likewise
-	numCounters             = counterGRO + 1
+	counterDrops           = 0
+	counterAuthentications = counterDrops + int(numDrops)
+	counterRequests        = counterAuthentications + int(numAuthentications)
+	counterCreated         = counterRequests + len(methods)*len(outcomes) // by transport
+	counterEnded           = counterCreated + len(transports)             // likewise
+	counterPanics          = counterEnded + len(transports)
+	counterMoves           = counterPanics + 1
+	counterHandOvers       = counterMoves + 1
+	counterMade            = counterHandOvers + 1     // allocations; a move to another transport is none, though it is counted as created there
+	counterListenerDrops   = counterMade + 1          // by the system, for want of room in a socket
+	counterRelayDrops      = counterListenerDrops + 1 // likewise
+	counterStreamsCut      = counterRelayDrops + 1
+	counterLimits          = counterStreamsCut + 1
+	counterFromClients     = counterLimits + int(numLimits) // packets and bytes over IPv4, the same over IPv6; likewise below
+	counterToPeers         = counterFromClients + 4
+	counterFromPeers       = counterToPeers + 4
+	counterToClients       = counterFromPeers + 4
+	counterRecvCalls       = counterToClients + 4
+	counterGSOMessages     = counterRecvCalls + 4
+	counterGSO             = counterGSOMessages + 4 // 1 while the worker uses it
+	counterGRO             = counterGSO + 1         // likewise
+	numCounters            = counterGRO + 1
 )
 
 // methods are those of which requests are counted, with their names in metrics.
@@ -202,11 +202,9 @@ func (s Stats) Requests(m stun.Method, c stun.Code) uint64 { return s.counts[req
 func (s *Stats) fill(workers int) {
 	s.AllocationsBy = map[allocation.Transport]int{}
 	for i, t := range transports {
-		created, ended := s.counts[counterCreated+i], s.counts[counterEnded+i]
-		s.AllocationsTotal += created
-		s.AllocationsBy[t] = int(created - ended)
+		s.AllocationsBy[t] = int(s.counts[counterCreated+i] - s.counts[counterEnded+i])
 	}
-	s.AllocationsTotal -= s.counts[counterTransportChanges]
+	s.AllocationsTotal = s.counts[counterMade]
 	s.Panics = s.counts[counterPanics]
 	s.Moves, s.HandOvers = s.counts[counterMoves], s.counts[counterHandOvers]
 	traffic := func(i int) Traffic {

@@ -13,7 +13,7 @@ import (
 const maxSubject = 400
 
 // foreign verifies a token of another issuer.
-func (v *Verifier) foreign(ctx context.Context, s *source, c *compact) (Verified, error) {
+func (v *Verifier) foreign(ctx context.Context, s source, c *compact) (Verified, error) {
 	key, err := s.find(ctx, c)
 	if err != nil {
 		return Verified{}, err

@@ -25,17 +25,30 @@ const (
 	retryEvery = 30 * time.Second
 )
 
-// A source is the key set of another issuer. It keeps the last good one for as
-// long as no better one can be had.
+// A source is another issuer, with its key set, which outlives the verifier.
 type source struct {
 	issuer Issuer
+	*fetched
+}
+
+// status tells whether the keys are at hand.
+func (s source) status() IssuerStatus {
+	st := s.fetched.status()
+	st.Issuer = s.issuer.Issuer
+	return st
+}
+
+// A fetched is the key set of another issuer. It keeps the last good one for as
+// long as no better one can be had.
+type fetched struct {
+	url    string
 	client *http.Client
 	now    func() time.Time
 
 	// guarded by mu
 	mu        sync.Mutex
 	keys      publicKeys    // nil: never loaded; never changed once it is here
-	fetched   time.Time     // when keys came
+	came      time.Time     // when keys did
 	attempted time.Time     // when the last fetch began
 	failure   error         // of the last fetch
 	running   chan struct{} // closed at the end of the present fetch; nil: there is none
@@ -78,26 +91,26 @@ func (s IssuerStatus) EachFetch(yield func(result string, n uint64)) {
 	}
 }
 
-func (s *source) status() IssuerStatus {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return IssuerStatus{Issuer: s.issuer.Issuer, Keys: len(s.keys), Fetched: s.fetched, Failure: s.failure, results: s.results}
+func (f *fetched) status() IssuerStatus {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return IssuerStatus{Keys: len(f.keys), Fetched: f.came, Failure: f.failure, results: f.results}
 }
 
 // find is the key that c names. If it is not known, the set is fetched again,
 // unless that was done just now.
-func (s *source) find(ctx context.Context, c *compact) (*publicKey, error) {
-	if k := s.load().find(c); k != nil {
+func (f *fetched) find(ctx context.Context, c *compact) (*publicKey, error) {
+	if k := f.load().find(c); k != nil {
 		return k, nil
 	}
-	if done := s.fetch(fetchPause); done != nil {
+	if done := f.fetch(fetchPause); done != nil {
 		select {
 		case <-done:
 		case <-ctx.Done():
 			return nil, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
 		}
 	}
-	keys := s.load()
+	keys := f.load()
 	if keys == nil {
 		return nil, ErrUnavailable
 	}
@@ -107,66 +120,66 @@ func (s *source) find(ctx context.Context, c *compact) (*publicKey, error) {
 	return nil, ErrSignature
 }
 
-func (s *source) load() publicKeys {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.keys
+func (f *fetched) load() publicKeys {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.keys
 }
 
 // fetch begins to fetch the set, unless the last attempt is younger than pause, and
 // returns a channel that closes at the end of the fetch under way; nil if there is
 // none. All that wait share one fetch, which no one's leaving ends.
-func (s *source) fetch(pause time.Duration) <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.running != nil {
-		return s.running
+func (f *fetched) fetch(pause time.Duration) <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.running != nil {
+		return f.running
 	}
-	now := s.now()
-	if !s.attempted.IsZero() && now.Before(s.attempted.Add(pause)) {
+	now := f.now()
+	if !f.attempted.IsZero() && now.Before(f.attempted.Add(pause)) {
 		return nil
 	}
-	s.attempted = now
+	f.attempted = now
 	done := make(chan struct{})
-	s.running = done
-	go s.runFetch(done)
+	f.running = done
+	go f.runFetch(done)
 	return done
 }
 
-func (s *source) runFetch(done chan struct{}) {
+func (f *fetched) runFetch(done chan struct{}) {
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
 	defer cancel()
-	keys, result, err := s.download(ctx)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.results[result]++
-	if s.failure = err; err == nil {
-		s.keys, s.fetched = keys, s.now()
+	keys, result, err := f.download(ctx)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.results[result]++
+	if f.failure = err; err == nil {
+		f.keys, f.came = keys, f.now()
 	}
-	s.running = nil
+	f.running = nil
 	close(done)
 }
 
-func (s *source) download(ctx context.Context) (publicKeys, fetchResult, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.issuer.JWKS, nil)
+func (f *fetched) download(ctx context.Context) (publicKeys, fetchResult, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url, nil)
 	if err != nil {
 		return nil, fetchUnreachable, err
 	}
 	request.Header.Set("Accept", "application/jwk-set+json, application/json")
-	response, err := s.client.Do(request)
+	response, err := f.client.Do(request)
 	if err != nil {
 		return nil, fetchUnreachable, fmt.Errorf("fetch keys: %w", err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, fetchStatus, fmt.Errorf("fetch keys: %s answers %s", s.issuer.JWKS, response.Status)
+		return nil, fetchStatus, fmt.Errorf("fetch keys: %s answers %s", f.url, response.Status)
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, fetchBytes+1))
 	if err != nil {
 		return nil, fetchUnreachable, fmt.Errorf("fetch keys: %w", err)
 	}
 	if len(body) > fetchBytes {
-		return nil, fetchMalformed, fmt.Errorf("fetch keys: %s answers more than %d bytes", s.issuer.JWKS, fetchBytes)
+		return nil, fetchMalformed, fmt.Errorf("fetch keys: %s answers more than %d bytes", f.url, fetchBytes)
 	}
 	keys, err := parseJWKS(body)
 	if err != nil {
@@ -175,17 +188,16 @@ func (s *source) download(ctx context.Context) (publicKeys, fetchResult, error) 
 	return keys, fetchOK, nil
 }
 
-// run keeps the set fresh until ctx ends.
-func (s *source) run(ctx context.Context) {
+// run keeps the set fresh until ctx ends. One that came just now, for another verifier,
+// is fresh.
+func (f *fetched) run(ctx context.Context) {
 	for {
-		if done := s.fetch(0); done != nil {
-			<-done // within fetchTimeout
+		if f.due() == 0 {
+			if done := f.fetch(0); done != nil {
+				<-done // within fetchTimeout
+			}
 		}
-		pause := refreshEvery
-		if s.status().Failure != nil {
-			pause = retryEvery
-		}
-		timer := time.NewTimer(pause)
+		timer := time.NewTimer(f.due())
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
@@ -193,6 +205,20 @@ func (s *source) run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// due is in what time the set is to be fetched anew.
+func (f *fetched) due() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.attempted.IsZero() {
+		return 0
+	}
+	pause := refreshEvery
+	if f.failure != nil {
+		pause = retryEvery
+	}
+	return max(0, f.attempted.Add(pause).Sub(f.now()))
 }
 
 // fetcher makes the client that key sets are fetched with. It follows no

@@ -249,3 +249,43 @@ func TestJWKS(t *testing.T) {
 		t.Errorf("padding: %v", err)
 	}
 }
+
+// TestKeysOutliveVerifier has a verifier that comes in the place of another one go on with the keys that were fetched, also
+// while they cannot be, and of an issuer whose keys are to be had elsewhere with none.
+func TestKeysOutliveVerifier(t *testing.T) {
+	t.Parallel()
+	testKeys()
+	synctest.Test(t, func(t *testing.T) {
+		p := &provider{keys: []jwk{testKey("k1")}}
+		first := verifier(t, VerifierConfig{Issuers: []Issuer{testIssuer()}, Client: client(p), Now: time.Now})
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		defer running.Wait()
+		defer stop()
+		running.Go(func() { first.Run(ctx) })
+		synctest.Wait()
+		p.set(errDown)
+		changed := testIssuer()
+		changed.MaxAge = 2 * time.Hour
+		next := verifier(t, VerifierConfig{Issuers: []Issuer{changed}, Client: client(p), Now: time.Now, Before: first})
+		running.Go(func() { next.Run(ctx) })
+		synctest.Wait()
+		if _, err := next.Verify(t.Context(), foreignToken(t, "k1", time.Now())); err != nil {
+			t.Errorf("while the issuer is away: %v", err)
+		}
+		if st := next.Status()[0]; p.count() != 1 || st.Keys != 1 || st.Failure != nil || st.results[fetchOK] != 1 {
+			t.Errorf("%d fetches, %+v", p.count(), st)
+		}
+		time.Sleep(refreshEvery) // one fetch for both
+		synctest.Wait()
+		if st := next.Status()[0]; p.count() != 2 || st.Keys != 1 || st.Failure == nil || st.results[fetchUnreachable] != 1 {
+			t.Errorf("later: %d fetches, %+v", p.count(), st)
+		}
+		moved := testIssuer()
+		moved.JWKS += "/elsewhere"
+		other := verifier(t, VerifierConfig{Issuers: []Issuer{moved}, Client: client(p), Now: time.Now, Before: next})
+		if _, err := other.Verify(t.Context(), foreignToken(t, "k1", time.Now())); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("with keys of another address: %v", err)
+		}
+	})
+}

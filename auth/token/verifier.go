@@ -38,6 +38,9 @@ type VerifierConfig struct {
 	Client *http.Client
 	// Now is the clock. If nil, time.Now.
 	Now func() time.Time
+	// Before is a verifier in whose place this one comes: of an issuer whose keys are to
+	// be had where they were, those that it has stay. If nil, all have to be fetched.
+	Before *Verifier
 }
 
 // A Verifier recognises own tokens and those of other issuers. It is safe for
@@ -46,7 +49,7 @@ type Verifier struct {
 	keys             *KeySet
 	issuer, audience string
 	scopes           []string
-	sources          map[string]*source // by issuer, never changed
+	sources          map[string]source // by issuer, never changed
 	revoked          func(subject string, generation uint64, issued, expires time.Time) bool
 	skew             time.Duration
 	now              func() time.Time
@@ -57,7 +60,7 @@ type Verifier struct {
 func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	v := &Verifier{
 		keys: c.Keys, issuer: c.Issuer, audience: c.Audience, scopes: slices.Clone(c.Scopes),
-		sources: map[string]*source{}, revoked: c.Revoked, skew: c.Skew, now: c.Now,
+		sources: map[string]source{}, revoked: c.Revoked, skew: c.Skew, now: c.Now,
 	}
 	if v.now == nil {
 		v.now = time.Now
@@ -82,7 +85,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 			errs = append(errs, fmt.Errorf("issuer %q: %w", i.Issuer, err))
 			continue
 		}
-		if v.sources[i.Issuer] != nil || v.keys != nil && i.Issuer == v.issuer {
+		if _, twice := v.sources[i.Issuer]; twice || v.keys != nil && i.Issuer == v.issuer {
 			errs = append(errs, fmt.Errorf("issuer %q stands twice", i.Issuer))
 		}
 		// Two issuers with one prefix could name each other's users.
@@ -90,7 +93,13 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 			errs = append(errs, fmt.Errorf("issuer %q: prefix %q is taken", i.Issuer, i.Prefix))
 		}
 		prefixes[i.Prefix] = true
-		v.sources[i.Issuer] = &source{issuer: i, client: client, now: v.now}
+		keys := &fetched{url: i.JWKS, client: client, now: v.now}
+		if c.Before != nil {
+			if known, ok := c.Before.sources[i.Issuer]; ok && known.url == i.JWKS {
+				keys = known.fetched
+			}
+		}
+		v.sources[i.Issuer] = source{i, keys}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -116,7 +125,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Verified, error) {
 	var r Verified
 	if v.keys != nil && issuer == v.issuer {
 		r, err = v.own(&c)
-	} else if s := v.sources[issuer]; s != nil {
+	} else if s, ok := v.sources[issuer]; ok {
 		r, err = v.foreign(ctx, s, &c)
 	} else {
 		return Verified{}, ErrIssuer

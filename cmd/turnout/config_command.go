@@ -41,7 +41,7 @@ func (a *app) checkConfig(ctx context.Context, s *source) error {
 	}
 	// What is kept is not looked at: it may be in use, or not made yet.
 	_, trustErr := a.trust(ctx, l, nil)
-	_, issuersErr := tokenVerifier(l, nil, a.now)
+	_, issuersErr := tokenVerifier(l, nil, nil, a.now)
 	if err := cmp.Or(trustErr, issuersErr); err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func (s *service) nextOffer(now *running) (*offer, error) {
 		return nil, nil
 	}
 	t := now.trust
-	verifier, err := tokenVerifier(now.loaded, t.keep, s.app.now)
+	verifier, err := tokenVerifier(now.loaded, t.keep, s.verifier.Load(), s.app.now)
 	if err != nil {
 		return nil, err
 	}

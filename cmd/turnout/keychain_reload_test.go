@@ -48,7 +48,7 @@ func TestKeysReload(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tokens, err := tokenVerifier(l, m.keep, c.now)
+		tokens, err := tokenVerifier(l, m.keep, nil, c.now)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -52,7 +52,7 @@ func newMember(t *testing.T, store identity.Store) *member {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tokens, err := tokenVerifier(l, m.keep, c.now)
+	tokens, err := tokenVerifier(l, m.keep, nil, c.now)
 	if err != nil {
 		t.Fatal(err)
 	}

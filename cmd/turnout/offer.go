@@ -14,9 +14,10 @@ import (
 	"turnout/internal/config"
 )
 
-// tokenVerifier recognises own users' tokens and those of the configured issuers. k may be nil, for a check of the configuration alone.
-func tokenVerifier(l *config.Loaded, k *keep, now func() time.Time) (*token.Verifier, error) {
-	c := token.VerifierConfig{Now: now}
+// tokenVerifier recognises own users' tokens and those of the configured issuers. k may be nil, for a check of the configuration alone; before
+// too, where no other comes before it.
+func tokenVerifier(l *config.Loaded, k *keep, before *token.Verifier, now func() time.Time) (*token.Verifier, error) {
+	c := token.VerifierConfig{Now: now, Before: before}
 	if k != nil {
 		c.Keys, c.Issuer, c.Audience, c.Revoked = k.tokens, tokenIssuer(l, k), k.resource, k.revocations.TokenRevoked
 	}
@@ -72,7 +73,7 @@ func (a *app) offerOf(ctx context.Context, l *config.Loaded, k *keep) (*api.Serv
 	if err != nil {
 		return nil, err
 	}
-	verifier, err := tokenVerifier(l, k, a.now)
+	verifier, err := tokenVerifier(l, k, nil, a.now)
 	if err != nil {
 		return nil, err
 	}

@@ -85,7 +85,7 @@ func (s *service) Configuration() admin.Configuration {
 
 // Reload reads the configuration again, as on SIGHUP.
 func (s *service) Reload(ctx context.Context) (r admin.Reloaded, err error) {
-	result, err := s.reload(ctx, "an operator asked")
+	result, err := s.reload(ctx, "an operator asked", nil)
 	if err != nil {
 		return r, errors.New(explain(err))
 	}

@@ -19,8 +19,8 @@ type reloadResult struct {
 
 // reload reads the configuration's sources again and has every part go by what they say: all of it or, where an error is
 // returned, nothing. Live allocations go on. Cause is told in the log. Reloads are served one after the other; ctx ends
-// waiting for one's turn, and reading, and nothing that has begun to be applied.
-func (s *service) reload(ctx context.Context, cause string) (reloadResult, error) {
+// waiting for one's turn, and reading, and nothing that has begun to be applied. Files that seen has are not read.
+func (s *service) reload(ctx context.Context, cause string, seen looks) (reloadResult, error) {
 	select {
 	case s.reloading <- struct{}{}:
 		defer func() { <-s.reloading }()
@@ -29,7 +29,7 @@ func (s *service) reload(ctx context.Context, cause string) (reloadResult, error
 	}
 	s.manager.reloading()
 	defer s.manager.tell("READY=1")
-	result, err := s.tryReload(ctx)
+	result, err := s.tryReload(ctx, seen)
 	s.reloads.note(err)
 	if err != nil {
 		s.log.Error("reload: the configuration in use stays", "cause", cause, "error", explain(err))
@@ -43,15 +43,15 @@ func (s *service) reload(ctx context.Context, cause string) (reloadResult, error
 }
 
 // tryReload does everything that can fail, and then the rest.
-func (s *service) tryReload(ctx context.Context) (reloadResult, error) {
+func (s *service) tryReload(ctx context.Context, seen looks) (reloadResult, error) {
 	before := s.current.Load()
-	var files reading
+	files := reading{seen: seen}
 	next, changes, err := config.Reload(s.sources(&files), before.loaded, s.fixed)
 	s.files.take(&files, next)
 	if err != nil {
 		return reloadResult{}, err
 	}
-	result := reloadResult{}
+	result := reloadResult{Changed: []string{}}
 	for _, c := range changes {
 		if c.Restart {
 			result.Restart = append(result.Restart, c)

@@ -1,14 +1,18 @@
 package main
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"turnout/relay"
 )
 
 // await waits until what is so.
@@ -107,6 +111,56 @@ func TestReloadOnChange(t *testing.T) {
 	}
 	if code := stop(); code != exitOK {
 		t.Errorf("exit %d: %s", code, &c.err)
+	}
+}
+
+// TestHangUpWhileStartingAndEnding has SIGHUP heard from before the relay is made until after it has ended: at any other time
+// the signal would end the process.
+func TestHangUpWhileStartingAndEnding(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t)
+	var heard atomic.Bool
+	c.hangUps = func() (<-chan os.Signal, func()) {
+		heard.Store(true)
+		return nil, func() { heard.Store(false) }
+	}
+	c.relay.onStart = func(relay.Config) {
+		if !heard.Load() {
+			t.Error("the relay is made and SIGHUP is not heard")
+		}
+	}
+	ignored := make(chan struct{})
+	c.relay.onStop = func() {
+		defer close(ignored)
+		if !heard.Load() {
+			t.Error("the relay drains and SIGHUP is not heard")
+		}
+	}
+	stop := c.serving(t, "--config", file(t, minimal))
+	if code := stop(); code != exitOK {
+		t.Errorf("exit %d: %s", code, &c.err)
+	}
+	<-ignored
+	if heard.Load() {
+		t.Error("SIGHUP is taken from a process that has ended")
+	}
+}
+
+// TestReloadGoesByWhatWasSeen has a change of the files count as it was found twice, though somebody writes again meanwhile.
+func TestReloadGoesByWhatWasSeen(t *testing.T) {
+	t.Parallel()
+	name := file(t, "whole")
+	seen := look(map[string][sha256.Size]byte{name: {}})
+	if err := os.WriteFile(name, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := reading{seen: seen}
+	text, err := r.ReadFile(name)
+	if err != nil || string(text) != "whole" {
+		t.Errorf("read %q, %v", text, err)
+	}
+	if r.remembered()[name] != sumOf([]byte("whole"), nil) {
+		t.Error("what was read is not what is remembered, so that the next change would not be seen")
 	}
 }
 

@@ -113,6 +113,8 @@ func (a *app) newService(src *source) (*service, error) {
 
 // serve runs until ctx ends or a part of it fails.
 func (a *app) serve(ctx context.Context, src *source) error {
+	hangUps, ignore := a.hear(src)
+	defer ignore()
 	s, err := a.newService(src)
 	if err != nil {
 		return err
@@ -168,7 +170,7 @@ func (a *app) serve(ctx context.Context, src *source) error {
 	}
 	s.manager.tell("READY=1")
 	defer s.manager.watch(s.alive)()
-	defer s.watchSources(ctx)()
+	defer s.watchSources(ctx, hangUps)()
 	select {
 	case err = <-s.ended:
 		s.running--

@@ -19,13 +19,28 @@ const lookEvery = time.Second
 
 // A reading remembers what was read when the configuration was, for changes to be seen. The zero reading is ready.
 type reading struct {
+	seen looks // files that are not read again, since they were just now: immutable, may be nil
+
 	mu   sync.Mutex
 	sums map[string][sha256.Size]byte // by path, of what the file held; guarded by mu
 }
 
+// Looks are what files held when they were looked at, by path.
+type looks map[string]content
+
+// A content is what a file held, or why it could not be read.
+type content struct {
+	text []byte
+	err  error
+}
+
 // ReadFile is os.ReadFile, remembered.
 func (r *reading) ReadFile(name string) ([]byte, error) {
-	text, err := os.ReadFile(name)
+	c, ok := r.seen[name]
+	if !ok {
+		c.text, c.err = os.ReadFile(name)
+	}
+	text, err := c.text, c.err
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.sums == nil {
@@ -71,13 +86,22 @@ func (r *reading) remembered() map[string][sha256.Size]byte {
 }
 
 // look reads the files again.
-func look(files map[string][sha256.Size]byte) map[string][sha256.Size]byte {
-	now := make(map[string][sha256.Size]byte, len(files))
+func look(files map[string][sha256.Size]byte) looks {
+	now := make(looks, len(files))
 	for name := range files {
 		text, err := os.ReadFile(name)
-		now[name] = sumOf(text, err)
+		now[name] = content{text, err}
 	}
 	return now
+}
+
+// sums are those of what was seen.
+func (l looks) sums() map[string][sha256.Size]byte {
+	all := make(map[string][sha256.Size]byte, len(l))
+	for name, c := range l {
+		all[name] = sumOf(c.text, c.err)
+	}
+	return all
 }
 
 // sources are where the configuration comes from.
@@ -85,20 +109,24 @@ func (s *service) sources(r *reading) config.Sources {
 	return config.Sources{File: s.source.file, Environ: s.app.environ, Set: s.source.set, ReadFile: r.ReadFile}
 }
 
+// hear takes SIGHUP from now on until stop is called. It comes before and goes after everything else: while turnout starts or
+// ends, which may take long, the signal must not end it. Without a file there is little to read, and a terminal that closes ends
+// what runs in it.
+func (a *app) hear(src *source) (signals <-chan os.Signal, stop func()) {
+	if src.file == "" {
+		return nil, func() {}
+	}
+	return a.hangUps()
+}
+
 // watchSources reloads at SIGHUP and when a file of the configuration changes, until stop is called, which waits for a reload
 // under way.
-func (s *service) watchSources(ctx context.Context) (stop func()) {
+func (s *service) watchSources(ctx context.Context, signals <-chan os.Signal) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	var signals <-chan os.Signal
-	ignore := func() {}
-	if s.source.file != "" { // without one there is little to read, and a terminal that closes ends what runs in it
-		signals, ignore = s.app.hangUps()
-	}
 	var tasks sync.WaitGroup
 	tasks.Go(func() { s.runReloads(ctx, signals) })
 	return func() {
 		cancel()
-		ignore()
 		tasks.Wait()
 	}
 }
@@ -113,9 +141,9 @@ func hangUps() (<-chan os.Signal, func()) {
 func (s *service) runReloads(ctx context.Context, hangUps <-chan os.Signal) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
-	var seen map[string][sha256.Size]byte // a change, at the last look; nil: none
+	var before map[string][sha256.Size]byte // a change, at the last look; nil: none
 	for {
-		cause := ""
+		cause, seen := "", looks(nil)
 		select {
 		case <-ctx.Done():
 			return
@@ -123,19 +151,20 @@ func (s *service) runReloads(ctx context.Context, hangUps <-chan os.Signal) {
 			cause = "SIGHUP"
 		case <-ticker.C:
 			known := s.files.remembered()
-			now := look(known)
-			switch {
+			look := look(known)
+			switch now := look.sums(); {
 			case maps.Equal(now, known):
-				seen = nil
-			case maps.Equal(now, seen):
-				cause = "file changed"
+				before = nil
+			case maps.Equal(now, before):
+				// What was seen twice counts: by now somebody may be writing again.
+				cause, seen = "file changed", look
 			default:
-				seen = now
+				before = now
 			}
 		}
 		if cause != "" {
-			seen = nil
-			_, _ = s.reload(ctx, cause) // the log has what became of it
+			before = nil
+			_, _ = s.reload(ctx, cause, seen) // the log has what became of it
 		}
 	}
 }

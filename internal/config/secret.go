@@ -5,7 +5,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
-	"regexp"
+	"net/url"
+	"strings"
 )
 
 // redacted stands wherever a secret would be shown.
@@ -62,9 +63,40 @@ type SecretURL struct{ text string }
 // Reveal is the URL itself.
 func (u SecretURL) Reveal() string { return u.text }
 
-var userinfo = regexp.MustCompile(`//[^/,]*@`)
+func (u SecretURL) String() string {
+	if u.text == "" {
+		return ""
+	}
+	all, ok := u.parse()
+	if !ok {
+		return redacted // who knows which part of it is the password
+	}
+	shown := make([]string, len(all))
+	for i, one := range all {
+		hidden := one.User != nil
+		one.User = nil
+		if shown[i] = one.String(); hidden {
+			shown[i] = strings.Replace(shown[i], "//", "//"+redacted+"@", 1)
+		}
+	}
+	return strings.Join(shown, ",")
+}
 
-func (u SecretURL) String() string { return userinfo.ReplaceAllString(u.text, "//"+redacted+"@") }
+// parse reads the URLs, of which those behind the first may lack the scheme. It is false where what should be user and
+// password is not: one with a slash, a comma, a question mark or a number sign in it, unless that is written as %2F and so on.
+func (u SecretURL) parse() (all []*url.URL, ok bool) {
+	for _, text := range strings.Split(u.text, ",") {
+		if text = strings.TrimSpace(text); !strings.Contains(text, "://") {
+			text = "nats://" + text
+		}
+		one, err := url.Parse(text)
+		if err != nil || one.Hostname() == "" || strings.Contains(one.Path+one.RawQuery+one.Fragment, "@") {
+			return nil, false
+		}
+		all = append(all, one)
+	}
+	return all, true
+}
 
 // Format writes it without user and password, whatever the verb.
 func (u SecretURL) Format(f fmt.State, _ rune) { fmt.Fprint(f, u.String()) }

@@ -41,3 +41,36 @@ func TestRedaction(t *testing.T) {
 		t.Errorf("Reveal is %q", got)
 	}
 }
+
+// TestSecretURLHidesPasswords shows nothing of user and password however they are written, and the hosts where it can tell them.
+func TestSecretURLHidesPasswords(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":                                  "",
+		"nats://h:4222":                     "nats://h:4222",
+		"nats://user:pass@h:4222":           "nats://***@h:4222",
+		"nats://token@h":                    "nats://***@h",
+		"nats://user:p@ss@h":                "nats://***@h",
+		"nats://user:p%2Fss@h":              "nats://***@h",
+		"nats://a:pass@h1,tls://b:pass@h2:": "nats://***@h1,tls://***@h2:",
+		"nats://h1:4222,user:pass@h2":       "nats://h1:4222,nats://***@h2",
+		"nats://user:p/ss@h":                "***",
+		"nats://tok/en@h":                   "***",
+		"nats://user:p,ss@h":                "***",
+		"nats://user:p?ss@h":                "***",
+		"nats://user:p#ss@h":                "***",
+		"nats://user:p%ss@h":                "***",
+	} {
+		if got := fmt.Sprint(SecretURL{text}); got != want {
+			t.Errorf("%s is shown as %s, want %s", text, got, want)
+		}
+		_, err := Load(Sources{File: "x.yaml", ReadFile: func(string) ([]byte, error) {
+			return []byte("listen: udp://192.0.2.1:3478\nrelay: {addresses: 192.0.2.1}\nauth: {secrets: [a-secret-of-some-length]}\nstore: {nats: {url: '" + text + "'}}\n"), nil
+		}})
+		if refused := want == redacted; refused != (err != nil) {
+			t.Errorf("%s: %v", text, err)
+		} else if refused && strings.Contains(err.Error(), text) {
+			t.Errorf("the error shows it: %v", err)
+		}
+	}
+}

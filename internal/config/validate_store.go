@@ -21,6 +21,8 @@ func (l *loader) checkStore() {
 	switch key := l.meant("store.nats"); {
 	case s.NATS.URL.text != "" && !natsShape.MatchString(s.NATS.URL.text):
 		l.wrong(l.origin("store.nats.url"), "store.nats.url", "is not a URL of NATS; write it as nats://nats.example.org:4222")
+	case s.NATS.URL.text != "" && !parses(s.NATS.URL):
+		l.wrong(l.origin("store.nats.url"), "store.nats.url", "is not a URL of NATS; in a user's name or password, write %%2F for a slash, %%2C for a comma, %%3F for a question mark, %%23 for a number sign and %%25 for a per cent sign")
 	case s.NATS.URL.text == "" && key != "":
 		l.wrong(l.origin(key), "store.nats.url", "is not set, so that %s has no effect; write it as nats://nats.example.org:4222", key)
 	case s.NATS.URL.text != "" && set:
@@ -55,4 +57,9 @@ func (l *loader) meant(section string) string {
 		return f.path
 	}
 	return ""
+}
+
+func parses(u SecretURL) bool {
+	_, ok := u.parse()
+	return ok
 }

@@ -61,12 +61,19 @@ func TestDashboard(t *testing.T) {
 	checkScrape(t, s.admin)
 }
 
-// disturb is what the generator's flows do not have: a refused request, a datagram that is dropped, and an allocation that
-// ends.
+// disturb is what the generator's flows do not have: a refused request, a limit that is reached, a datagram that is dropped,
+// and an allocation that ends.
 func disturb(t *testing.T, s *secured) {
 	t.Helper()
 	ending, _ := pionClient(t, "udp", s.address(), user, password)
-	if err := allocate(t, ending).Close(); err != nil {
+	relayed := allocate(t, ending)
+	for i := range permissionsOfOne + 1 {
+		err := ending.CreatePermission(&net.UDPAddr{IP: net.IPv4(127, 0, 0, byte(1+i)), Port: 9})
+		if reached := i == permissionsOfOne; reached != (err != nil && strings.Contains(err.Error(), "508")) {
+			t.Fatalf("permission %d of at most %d: %v", i+1, permissionsOfOne, err)
+		}
+	}
+	if err := relayed.Close(); err != nil {
 		t.Fatal(err)
 	}
 	conn, err := net.Dial("udp", s.address())

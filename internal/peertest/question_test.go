@@ -16,13 +16,17 @@ import (
 	"turnout/internal/metrics"
 )
 
-// withService adds a service to a server's configuration, which takes another issuer's tokens too.
+// withService adds a service to a server's configuration, which takes another issuer's tokens too, and a limit.
 const withService = `store: {path: %[4]s}
 api:
   listen: http://127.0.0.1:%[1]d
   access-keys: [%[2]s]
   issuers: [{issuer: "https://idp.example", audience: turn, jwks: "%[3]s/keys"}]
+limits: {permissions: %[5]d}
 `
+
+// permissionsOfOne is how many permissions an allocation of startServed's may have.
+const permissionsOfOne = 4
 
 // startServed runs turnout with everything that its dashboard shows.
 func startServed(t *testing.T) (*secured, *fleet) {
@@ -32,7 +36,7 @@ func startServed(t *testing.T) (*secured, *fleet) {
 	}))
 	t.Cleanup(idp.Close)
 	port := freePorts(t, 1).first
-	s := startSecured(t, "127.0.0.1:9", fmt.Sprintf(withService, port, accessKey, idp.URL, t.TempDir()))
+	s := startSecured(t, "127.0.0.1:9", fmt.Sprintf(withService, port, accessKey, idp.URL, t.TempDir(), permissionsOfOne))
 	return s, &fleet{t: t, service: fmt.Sprintf("http://127.0.0.1:%d", port), admin: s.admin}
 }
 

@@ -7,8 +7,9 @@
 // workers and safe for concurrent use.
 //
 // Allocations, permissions and channel bindings live in chunks that never move
-// and hold no pointer, and the maps that index them have keys and values
-// without pointers: the garbage collector never walks the state of a client.
+// and hold no pointer, and the indexes that find them have hashes and slots'
+// numbers, no keys and no pointers: the garbage collector never walks the state
+// of a client, and an address is not kept twice.
 package allocation
 
 import "net/netip"
@@ -18,8 +19,14 @@ import "net/netip"
 //
 // Only the worker that owns the table may touch it.
 type Allocation struct {
+	id ID // 0 while the slot is free; the same until Delete
+
+	// What Lookup compares, close together. Owned by the worker.
+	tuple    tupleKey
+	moving   bool
+	detached bool // tuple is not in the index: the connection has ended
+
 	// Set by Create, the same until Delete, but for Rekey.
-	id          ID // 0 while the slot is free
 	generation  uint32
 	user        uint32 // index into the ledger, 0 for none
 	subject     uint32
@@ -27,24 +34,19 @@ type Allocation struct {
 	owner       [16]byte
 	key         [maxKey]byte
 	keyLen      uint8
-	evenPort    bool // EVEN-PORT was asked for: a rebound port is even too
-	hasToken    bool // EVEN-PORT with R: the answer carries token
-	claimed     bool // the relayed address came from a RESERVATION-TOKEN: no other will do
-	tcp         bool // a TCP allocation: its ports are TCP's
-	token       [8]byte
+	evenPort    bool   // EVEN-PORT was asked for: a rebound port is even too
+	hasToken    bool   // EVEN-PORT with R: the answer carries a token, see Table.Token
+	claimed     bool   // the relayed address came from a RESERVATION-TOKEN: no other will do
+	tcp         bool   // a TCP allocation: its ports are TCP's
+	missing     family // the family of FamilyError, 0 for none
+	missingCode uint16
 	created     Time
 	credential  int64 // unix seconds, 0 for never
 
 	// Changes while the allocation lives. Owned by the worker.
-	tuple       tupleKey
-	next        tupleKey // while moving
-	moving      bool
-	detached    bool   // tuple is not in the index: the connection has ended
-	missing     family // the family of FamilyError, 0 for none
-	missingCode uint16
-	relayed     [2]relayedAddress // IPv4, IPv6
-	traffic     Traffic
-	recent      struct{ permission, channel ref } // where to look first: see recent.go
+	relayed [2]relayedAddress // IPv4, IPv6
+	traffic Traffic
+	recent  struct{ permission, channel ref } // where to look first: see recent.go
 }
 
 // A relayedAddress is one relayed transport address with what RFC 8656 §6 keeps for each of them: a time to expiry,
@@ -113,10 +115,6 @@ func (a *Allocation) Created() Time { return a.created }
 
 // CredentialExpires is the unix second in which the credential ends, 0 for never.
 func (a *Allocation) CredentialExpires() int64 { return a.credential }
-
-// Token is the RESERVATION-TOKEN of the port after this one, if the Allocate asked for it. It stays readable when the
-// reservation has been taken or has lapsed, since retransmitted answers carry it too (RFC 8656 §7.2).
-func (a *Allocation) Token() (token [8]byte, ok bool) { return a.token, a.hasToken }
 
 // FamilyError is the family that a dual allocation could not get when it was made, and the code: 440 where no relay
 // address has the family, 508 where none had a port, or what Drop was told. It is for ADDRESS-ERROR-CODE, also in

@@ -31,8 +31,8 @@ func (t *Table) BindChannel(a *Allocation, n ChannelNumber, peer netip.AddrPort,
 		return ErrChannelNumber // RFC 8656 §12.2: 400
 	}
 	k := peerKey{endpointOf(peer.Addr(), peer.Port()), a.ref()}
-	bound := t.liveChannel(t.channelByNumber[makeChannelKey(a.ref(), n)], now)
-	if bound != t.liveChannel(t.channelByPeer[k], now) {
+	bound := t.liveChannel(t.channelByNumber.at(makeChannelKey(a.ref(), n)), now)
+	if bound != t.liveChannel(t.channelByPeer.at(k), now) {
 		return ErrChannelInUse // RFC 8656 §12.2: 400
 	}
 	f := k.peer.family
@@ -52,8 +52,8 @@ func (t *Table) BindChannel(a *Allocation, n ChannelNumber, peer netip.AddrPort,
 		bound = t.channels.take()
 		c := t.channels.at(bound)
 		c.key, c.number = k, n
-		t.channelByPeer[k] = bound
-		t.channelByNumber[makeChannelKey(a.ref(), n)] = bound
+		t.channelByPeer.put(k, bound)
+		t.channelByNumber.put(makeChannelKey(a.ref(), n), bound)
 	}
 	push(&t.channels, l, bound)
 	t.wheel.set(nodeChannel|node(bound), now.add(ChannelLifetime), now)
@@ -124,8 +124,8 @@ func (t *Table) removeChannel(n ref) {
 	a := t.allocations.at(c.key.allocation)
 	unlink(&t.channels, &a.relayed[c.key.peer.family.index()].channels, n)
 	t.wheel.clear(nodeChannel | node(n))
-	delete(t.channelByPeer, c.key)
-	delete(t.channelByNumber, makeChannelKey(c.key.allocation, c.number))
+	t.channelByPeer.remove(c.key, n)
+	t.channelByNumber.remove(makeChannelKey(c.key.allocation, c.number), n)
 	*c = channel{}
 	t.channels.give(n)
 }

@@ -46,14 +46,24 @@ func (t *Table) checkAllocations() error {
 			channels += int(a.relayed[i].channels.len)
 		}
 	}
-	if x := &t.byTuple; x.recent != 0 && x.refs[x.tuple.key()] != x.recent {
+	for r := range t.moves {
+		if !t.allocations.at(r).moving {
+			return fmt.Errorf("slot %d has a second 5-tuple and does not move", r-1)
+		}
+	}
+	for r := range t.tokens {
+		if !t.allocations.at(r).hasToken {
+			return fmt.Errorf("slot %d has a token it did not ask for", r-1)
+		}
+	}
+	if x := &t.byTuple; x.recent != 0 && x.refs.at(x.tuple.key()) != x.recent {
 		return fmt.Errorf("allocation %d is remembered by a 5-tuple it has not", x.recent-1)
 	}
 	switch {
 	case live != t.Len() || tuples != t.byTuple.len():
 		return fmt.Errorf("%d allocations of %d 5-tuples, %d by the slab, %d by 5-tuple", live, tuples, t.Len(), t.byTuple.len())
-	case relayed != len(t.byRelayed):
-		return fmt.Errorf("%d relayed addresses, %d indexed", relayed, len(t.byRelayed))
+	case relayed != t.byRelayed.len():
+		return fmt.Errorf("%d relayed addresses, %d indexed", relayed, t.byRelayed.len())
 	case permissions != t.permissions.len():
 		return fmt.Errorf("%d permissions in lists, %d in the slab", permissions, t.permissions.len())
 	case channels != t.channels.len():
@@ -70,13 +80,17 @@ func (t *Table) checkTuples(a *Allocation) (n int, err error) {
 	if a.moving {
 		n++
 	}
+	next, moving := t.moves[a.ref()]
+	_, token := t.tokens[a.ref()]
 	switch {
-	case (t.byTuple.at(a.tuple) == a.ref()) == a.detached && a.next != a.tuple:
+	case (t.byTuple.at(a.tuple) == a.ref()) == a.detached && next != a.tuple:
 		return 0, fmt.Errorf("found or not by its 5-tuple, and detached: %v", a.detached)
-	case a.moving && t.byTuple.at(a.next) != a.ref():
+	case a.moving && t.byTuple.at(next) != a.ref():
 		return 0, fmt.Errorf("not found by its second 5-tuple")
-	case !a.moving && a.next != (tupleKey{}):
+	case moving != a.moving:
 		return 0, fmt.Errorf("a second 5-tuple without a move")
+	case token != a.hasToken:
+		return 0, fmt.Errorf("has a token: %v", token)
 	}
 	return n, nil
 }
@@ -89,7 +103,7 @@ func (t *Table) checkRelayed(a *Allocation, i int) error {
 		}
 		return nil
 	}
-	if t.byRelayed[r.place] != a.ref() {
+	if t.byRelayed.at(r.place) != a.ref() {
 		return fmt.Errorf("not found by its relayed address")
 	}
 	q := t.ports.pools[r.place.pool]
@@ -135,15 +149,15 @@ func (t *Table) checkPermissions() error {
 			continue
 		}
 		live++
-		if t.permissionByPeer[p.key] != r || p.key.peer.port != 0 {
+		if t.permissionByPeer.at(p.key) != r || p.key.peer.port != 0 {
 			return fmt.Errorf("permission %d is not found by its peer", r)
 		}
 		if p.timer.slot == 0 {
 			return fmt.Errorf("permission %d is not in the wheel", r)
 		}
 	}
-	if live != t.permissions.len() || live != len(t.permissionByPeer) {
-		return fmt.Errorf("%d permissions, %d by the slab, %d by peer", live, t.permissions.len(), len(t.permissionByPeer))
+	if live != t.permissions.len() || live != t.permissionByPeer.len() {
+		return fmt.Errorf("%d permissions, %d by the slab, %d by peer", live, t.permissions.len(), t.permissionByPeer.len())
 	}
 	return checkSlab(&t.permissions, func(p *permission) bool { return *p == permission{} })
 }
@@ -156,15 +170,15 @@ func (t *Table) checkChannels() error {
 			continue
 		}
 		live++
-		if t.channelByPeer[c.key] != r || t.channelByNumber[makeChannelKey(c.key.allocation, c.number)] != r {
+		if t.channelByPeer.at(c.key) != r || t.channelByNumber.at(makeChannelKey(c.key.allocation, c.number)) != r {
 			return fmt.Errorf("channel %d is not found by its peer and its number", r)
 		}
 		if c.timer.slot == 0 {
 			return fmt.Errorf("channel %d is not in the wheel", r)
 		}
 	}
-	if live != t.channels.len() || live != len(t.channelByPeer) || live != len(t.channelByNumber) {
-		return fmt.Errorf("%d channels, %d by the slab, %d by peer, %d by number", live, t.channels.len(), len(t.channelByPeer), len(t.channelByNumber))
+	if live != t.channels.len() || live != t.channelByPeer.len() || live != t.channelByNumber.len() {
+		return fmt.Errorf("%d channels, %d by the slab, %d by peer, %d by number", live, t.channels.len(), t.channelByPeer.len(), t.channelByNumber.len())
 	}
 	return checkSlab(&t.channels, func(c *channel) bool { return *c == channel{} })
 }
@@ -259,7 +273,7 @@ func (t *Table) checkLedger() error {
 		return fmt.Errorf("ledger: %d allocations in all, %d in this table", l.total, t.Len())
 	}
 	for i, n := range refs {
-		if i != 0 && (l.entries[i].refs < n || l.entries[i].charged < charged[i]) {
+		if i != 0 && (int(l.entries[i].refs) < n || int(l.entries[i].charged) < charged[i]) {
 			return fmt.Errorf("ledger: %q has %d allocations, more in this table", l.entries[i].name, l.entries[i].charged)
 		}
 	}
@@ -275,20 +289,20 @@ func (l *Ledger) check() error {
 		free[i] = true
 	}
 	for i, e := range l.entries {
-		charged += e.charged
+		charged += int(e.charged)
 		switch {
 		case e == ledgerEntry{}:
 			if i != 0 && !free[uint32(i)] {
 				return fmt.Errorf("ledger: entry %d is lost", i)
 			}
-		case i == 0 || e.name == "" || e.refs < 1 || e.charged < 0 || e.reserved < 0 || e.charged+e.reserved > e.refs || l.index[e.name] != uint32(i):
+		case i == 0 || e.name == "" || e.refs < 1 || e.charged < 0 || e.reserved < 0 || e.charged+e.reserved > e.refs || l.index.at(e.name) != ref(i):
 			return fmt.Errorf("ledger: entry %d is %+v", i, e)
 		default:
 			used++
 		}
 	}
-	if used != len(l.index) || used+len(l.free)+1 != len(l.entries) {
-		return fmt.Errorf("ledger: %d names, %d indexed, %d free of %d", used, len(l.index), len(l.free), len(l.entries))
+	if used != l.index.len() || used+len(l.free)+1 != len(l.entries) {
+		return fmt.Errorf("ledger: %d names, %d indexed, %d free of %d", used, l.index.len(), len(l.free), len(l.entries))
 	}
 	if l.total < charged {
 		return fmt.Errorf("ledger: %d allocations in all, %d charged", l.total, charged)

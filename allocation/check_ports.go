@@ -109,5 +109,5 @@ func (p *Ports) state(at place) portState {
 func (l *Ledger) reserved(user uint32) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.entries[user].reserved
+	return int(l.entries[user].reserved)
 }

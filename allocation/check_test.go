@@ -9,19 +9,24 @@ import (
 func TestCheckFindsDamage(t *testing.T) {
 	t.Parallel()
 	for name, damage := range map[string]func(t *Table, a *Allocation, p *permission, c *channel){
-		"5-tuple not indexed": func(t *Table, a *Allocation, _ *permission, _ *channel) { t.byTuple.remove(a.tuple) },
+		"5-tuple not indexed": func(t *Table, a *Allocation, _ *permission, _ *channel) { t.byTuple.remove(a.tuple, a.ref()) },
 		"second 5-tuple not indexed": func(t *Table, a *Allocation, _ *permission, _ *channel) {
 			_ = t.BeginMove(a, tuple(9))
-			t.byTuple.remove(a.next)
+			t.byTuple.remove(t.moves[a.ref()], a.ref())
 		},
-		"second 5-tuple without a move": func(_ *Table, a *Allocation, _ *permission, _ *channel) { a.next.transport = 1 },
+		"second 5-tuple without a move": func(t *Table, a *Allocation, _ *permission, _ *channel) { t.moves[a.ref()] = a.tuple },
+		"second 5-tuple of nobody":      func(t *Table, _ *Allocation, _ *permission, _ *channel) { t.moves[1] = tupleKey{} },
+		"token not asked for":           func(t *Table, _ *Allocation, _ *permission, _ *channel) { t.tokens[1] = [8]byte{} },
+		"token lost":                    func(t *Table, a *Allocation, _ *permission, _ *channel) { delete(t.tokens, a.ref()) },
 		"detached and indexed":          func(_ *Table, a *Allocation, _ *permission, _ *channel) { a.detached = true },
 		"5-tuple of nobody":             func(t *Table, _ *Allocation, _ *permission, _ *channel) { t.byTuple.put(tupleKey{}, 1) },
 		"5-tuple remembered": func(t *Table, a *Allocation, _ *permission, _ *channel) {
 			t.byTuple.tuple, t.byTuple.recent = FiveTuple{}, a.ref()
 		},
-		"relayed not indexed":   func(t *Table, a *Allocation, _ *permission, _ *channel) { delete(t.byRelayed, a.relayed[0].place) },
-		"relayed of nobody":     func(t *Table, _ *Allocation, _ *permission, _ *channel) { t.byRelayed[place{}] = 1 },
+		"relayed not indexed": func(t *Table, a *Allocation, _ *permission, _ *channel) {
+			t.byRelayed.remove(a.relayed[0].place, a.ref())
+		},
+		"relayed of nobody":     func(t *Table, _ *Allocation, _ *permission, _ *channel) { t.byRelayed.put(place{}, 1) },
 		"ID":                    func(_ *Table, a *Allocation, _ *permission, _ *channel) { a.id++ },
 		"address":               func(_ *Table, a *Allocation, _ *permission, _ *channel) { a.relayed[0].bound.port++ },
 		"family gone":           func(_ *Table, a *Allocation, _ *permission, _ *channel) { a.relayed[0].has = false },
@@ -33,13 +38,13 @@ func TestCheckFindsDamage(t *testing.T) {
 		"wheel is behind": func(t *Table, _ *Allocation, _ *permission, _ *channel) {
 			t.wheel.elapsed = ceilTick(math.MaxInt64) - 1
 		},
-		"permission not indexed": func(t *Table, _ *Allocation, p *permission, _ *channel) { delete(t.permissionByPeer, p.key) },
+		"permission not indexed": func(t *Table, _ *Allocation, p *permission, _ *channel) { t.permissionByPeer.remove(p.key, 1) },
 		"permission of another":  func(_ *Table, _ *Allocation, p *permission, _ *channel) { p.key.allocation++ },
 		"permission not timed":   func(t *Table, _ *Allocation, _ *permission, _ *channel) { t.wheel.clear(nodePermission | 1) },
 		"permission list length": func(_ *Table, a *Allocation, _ *permission, _ *channel) { a.relayed[0].permissions.len++ },
 		"permission list link":   func(_ *Table, _ *Allocation, p *permission, _ *channel) { p.order.prev = 1 },
 		"permission limit":       func(t *Table, _ *Allocation, _ *permission, _ *channel) { t.mostPermissions = 0 },
-		"channel by peer":        func(t *Table, _ *Allocation, _ *permission, c *channel) { delete(t.channelByPeer, c.key) },
+		"channel by peer":        func(t *Table, _ *Allocation, _ *permission, c *channel) { t.channelByPeer.remove(c.key, 1) },
 		"channel by number":      func(_ *Table, _ *Allocation, _ *permission, c *channel) { c.number++ },
 		"channel not timed":      func(t *Table, _ *Allocation, _ *permission, _ *channel) { t.wheel.clear(nodeChannel | 1) },
 		"channel list end":       func(_ *Table, a *Allocation, _ *permission, _ *channel) { a.relayed[0].channels.tail = 0 },
@@ -48,7 +53,7 @@ func TestCheckFindsDamage(t *testing.T) {
 		"free slot not empty":    func(t *Table, _ *Allocation, _ *permission, _ *channel) { t.channels.take() },
 		"total":                  func(t *Table, _ *Allocation, _ *permission, _ *channel) { t.ledger.total = 0 },
 		"user's count":           func(t *Table, _ *Allocation, _ *permission, _ *channel) { t.ledger.entries[1].charged-- },
-		"name not indexed":       func(t *Table, _ *Allocation, _ *permission, _ *channel) { delete(t.ledger.index, "alice") },
+		"name not indexed":       func(t *Table, _ *Allocation, _ *permission, _ *channel) { t.ledger.index.remove("alice", 1) },
 		"name lost": func(t *Table, _ *Allocation, _ *permission, _ *channel) {
 			t.ledger.entries = append(t.ledger.entries, ledgerEntry{})
 		},

@@ -47,7 +47,7 @@ func TestWorkersShare(t *testing.T) {
 	for _, table := range tables {
 		must(t, table.Check())
 		live += table.Len()
-		families += len(table.byRelayed)
+		families += table.byRelayed.len()
 	}
 	if ledger.Total() != live || ports.InUse() != families+len(ports.reservations.byToken) {
 		t.Errorf("%d allocations of %d, %d ports for %d families", ledger.Total(), live, ports.InUse(), families)

@@ -67,13 +67,15 @@ func (t *Table) Create(ft FiveTuple, r Request, now Time) (*Allocation, error) {
 		hasToken:    got.hasToken,
 		claimed:     r.UseReservation,
 		tcp:         r.TCP,
-		token:       got.token,
 		created:     now,
 		credential:  r.Expires,
 		missing:     got.missing,
 		missingCode: got.missingCode,
 	}
 	copy(a.key[:], r.Key)
+	if got.hasToken {
+		t.tokens[n] = got.token
+	}
 	t.byTuple.put(k, n)
 	for _, f := range [...]family{familyIPv4, familyIPv6} {
 		if got.has[f.index()] {
@@ -102,5 +104,5 @@ func (t *Table) setPlace(a *Allocation, f family, at place) {
 	r.place = at
 	r.external = endpointOf(address.External, at.port)
 	r.bound = endpointOf(address.Bind, at.port)
-	t.byRelayed[at] = a.ref()
+	t.byRelayed.put(at, a.ref())
 }

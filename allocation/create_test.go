@@ -72,13 +72,13 @@ func TestCreateLeavesNothingBehindOnError(t *testing.T) {
 		{"another owner's token", func(t *testing.T, table *Table) Request {
 			r := single()
 			r.Owner, r.ReserveNext = owner, true
-			token, _ := mustCreate(t, table, 1, r, start).Token()
+			token, _ := table.Token(mustCreate(t, table, 1, r, start))
 			return Request{UseReservation: true, Reservation: token, Owner: [16]byte{8}}
 		}, ErrReservation},
 		{"own token and quota reached", func(t *testing.T, table *Table) Request {
 			r := single()
 			r.Owner, r.ReserveNext, r.User, r.MaxPerUser = owner, true, "alice", 2
-			token, _ := mustCreate(t, table, 1, r, start).Token()
+			token, _ := table.Token(mustCreate(t, table, 1, r, start))
 			return Request{UseReservation: true, Reservation: token, Owner: owner, User: "alice", MaxPerUser: 1}
 		}, ErrQuota},
 	} {
@@ -87,12 +87,12 @@ func TestCreateLeavesNothingBehindOnError(t *testing.T) {
 			table := newTable(t, 50000, 50003)
 			r := tt.make(t, table)
 			r.Subject = "nobody else's"
-			inUse, total, names, next := table.ports.InUse(), table.ledger.Total(), len(table.ledger.index), table.Next()
+			inUse, total, names, next := table.ports.InUse(), table.ledger.Total(), table.ledger.index.len(), table.Next()
 			if a, err := table.Create(tuple(0), r, start); err != tt.want || a != nil {
 				t.Fatalf("%v, want %v", err, tt.want)
 			}
-			if table.ports.InUse() != inUse || table.ledger.Total() != total || len(table.ledger.index) != names || table.Next() != next {
-				t.Errorf("in use %d → %d, total %d → %d, names %d → %d", inUse, table.ports.InUse(), total, table.ledger.Total(), names, len(table.ledger.index))
+			if table.ports.InUse() != inUse || table.ledger.Total() != total || table.ledger.index.len() != names || table.Next() != next {
+				t.Errorf("in use %d → %d, total %d → %d, names %d → %d", inUse, table.ports.InUse(), total, table.ledger.Total(), names, table.ledger.index.len())
 			}
 			if free := table.ports.pools[0].coolingLen + table.ports.pools[1].coolingLen; free != 0 {
 				t.Errorf("%d ports cool that nobody used", free)

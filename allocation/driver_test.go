@@ -197,7 +197,7 @@ func (d *driver) adopt(a *Allocation, m *modelAllocation, i int) {
 }
 
 func (d *driver) reserved(a *Allocation, m *modelAllocation) {
-	token, ok := a.Token()
+	token, ok := d.table.Token(a)
 	if ok != m.ReserveNext {
 		d.failf("token: %v", ok)
 	}
@@ -261,7 +261,7 @@ func (d *driver) delete(ft FiveTuple, a *Allocation) {
 	undo := d.below(3) == 0
 	d.log = append(d.log, fmt.Sprintf("%d delete %v, undo %v", d.now, ft, undo))
 	id, detached := a.ID(), a.Detached() // whose 5-tuple may lead to another that is moving there
-	if token, ok := a.Token(); ok && undo {
+	if token, ok := d.table.Token(a); ok && undo {
 		delete(d.model.reservations, token)
 	}
 	if undo {
@@ -299,7 +299,7 @@ func (d *driver) drop(ft FiveTuple, a *Allocation, m *modelAllocation) {
 func (d *driver) rebind(a *Allocation, m *modelAllocation) {
 	ipv6 := d.below(2) == 0
 	old := m.relayed[index(ipv6)]
-	token, _ := a.Token()
+	token, _ := d.table.Token(a)
 	held, pair := d.model.reservations[token]
 	pair = pair && m.ReserveNext && d.now < held.until
 	var want error

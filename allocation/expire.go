@@ -40,7 +40,7 @@ func (t *Table) dropFamily(a *Allocation, f family, used bool) {
 	for r.permissions.head != 0 {
 		t.removePermission(r.permissions.head)
 	}
-	delete(t.byRelayed, r.place)
+	t.byRelayed.remove(r.place, a.ref())
 	t.ports.release(r.place, used)
 	r.has = false
 	r.external, r.bound, r.place = endpoint{}, endpoint{}, place{}
@@ -54,7 +54,7 @@ func (t *Table) Delete(a *Allocation) { t.remove(a, true) }
 // ports, and the one it reserved, are free at once.
 func (t *Table) Undo(a *Allocation) {
 	if a.hasToken {
-		t.ports.cancel(a.token)
+		t.ports.cancel(t.tokens[a.ref()])
 	}
 	t.remove(a, false)
 }
@@ -73,6 +73,7 @@ func (t *Table) remove(a *Allocation, used bool) {
 	t.dropNext(a)
 	t.dropTuple(a)
 	t.ledger.release(a.user, a.subject)
+	delete(t.tokens, n)
 	*a = Allocation{generation: a.generation + 1} // the key too
 	t.allocations.give(n)
 }

@@ -55,8 +55,8 @@ func (d *driver) compareTuples(ft FiveTuple, a *Allocation, m *modelAllocation) 
 		d.failf("%v: found or not, and detached: %v", ft, m.detached)
 	}
 	moving := m.next != (FiveTuple{})
-	if a.Moving() != moving || a.Next() != m.next || moving && d.table.Lookup(m.next) != a {
-		d.failf("%v: moving to %v, want %v", ft, a.Next(), m.next)
+	if a.Moving() != moving || d.table.MovesTo(a) != m.next || moving && d.table.Lookup(m.next) != a {
+		d.failf("%v: moving to %v, want %v", ft, d.table.MovesTo(a), m.next)
 	}
 }
 
@@ -98,8 +98,8 @@ func (d *driver) finish() {
 	p := d.table.ports
 	p.Expire(d.now)
 	p.Expire(d.now.add(PortCooldown + ReservationHold))
-	if p.InUse() != 0 || p.InUseTCP() != 0 || next != 0 || len(d.table.ledger.index) != 0 {
-		d.failf("left behind: %d ports, %d names, next %d", p.InUse(), len(d.table.ledger.index), next)
+	if p.InUse() != 0 || p.InUseTCP() != 0 || next != 0 || d.table.ledger.index.len() != 0 {
+		d.failf("left behind: %d ports, %d names, next %d", p.InUse(), d.table.ledger.index.len(), next)
 	}
 	for _, q := range p.pools {
 		if q.freeLen() != len(q.ports) {

@@ -6,6 +6,7 @@ type Handover struct {
 	ports       *Ports
 	ledger      *Ledger
 	state       Allocation
+	token       [8]byte
 	permissions [2][]handedPermission
 	channels    [2][]handedChannel
 }
@@ -27,7 +28,7 @@ type handedChannel struct {
 func (t *Table) Take(a *Allocation) *Handover {
 	t.dropNext(a)
 	t.dropTuple(a)
-	h := &Handover{ports: t.ports, ledger: t.ledger, state: *a}
+	h := &Handover{ports: t.ports, ledger: t.ledger, state: *a, token: t.tokens[a.ref()]}
 	for i := range a.relayed {
 		f := family(i + 1)
 		r := &a.relayed[i]
@@ -42,13 +43,14 @@ func (t *Table) Take(a *Allocation) *Handover {
 			t.removePermission(n)
 		}
 		if r.has {
-			delete(t.byRelayed, r.place)
+			t.byRelayed.remove(r.place, a.ref())
 		}
 		t.wheel.clear(familyNode(a, f))
 		h.state.relayed[i].timer = timer{expires: r.timer.expires}
 		h.state.relayed[i].permissions, h.state.relayed[i].channels = list{}, list{}
 	}
 	n := a.ref()
+	delete(t.tokens, n)
 	*a = Allocation{generation: a.generation + 1}
 	t.allocations.give(n)
 	return h
@@ -80,12 +82,15 @@ func (t *Table) Adopt(h *Handover, now Time) (*Allocation, error) {
 	if !a.detached {
 		t.byTuple.put(a.tuple, n)
 	}
+	if a.hasToken {
+		t.tokens[n] = h.token
+	}
 	for i := range a.relayed {
 		f, r := family(i+1), &a.relayed[i]
 		if !r.has {
 			continue
 		}
-		t.byRelayed[r.place] = n
+		t.byRelayed.put(r.place, n)
 		t.wheel.set(familyNode(a, f), r.timer.expires, now)
 		for _, p := range h.permissions[i] {
 			t.adoptPermission(a, p, now)
@@ -102,7 +107,7 @@ func (t *Table) adoptPermission(a *Allocation, h handedPermission, now Time) {
 	n := t.permissions.take()
 	p := t.permissions.at(n)
 	p.key, p.restricted = peerKey{h.peer, a.ref()}, h.restricted
-	t.permissionByPeer[p.key] = n
+	t.permissionByPeer.put(p.key, n)
 	push(&t.permissions, &a.relayed[h.peer.family.index()].permissions, n)
 	t.wheel.set(nodePermission|node(n), h.expires, now)
 }
@@ -111,8 +116,8 @@ func (t *Table) adoptChannel(a *Allocation, h handedChannel, now Time) {
 	n := t.channels.take()
 	c := t.channels.at(n)
 	c.key, c.number = peerKey{h.peer, a.ref()}, h.number
-	t.channelByPeer[c.key] = n
-	t.channelByNumber[makeChannelKey(a.ref(), h.number)] = n
+	t.channelByPeer.put(c.key, n)
+	t.channelByNumber.put(makeChannelKey(a.ref(), h.number), n)
 	push(&t.channels, &a.relayed[h.peer.family.index()].channels, n)
 	t.wheel.set(nodeChannel|node(n), h.expires, now)
 }

@@ -17,22 +17,24 @@ type Ledger struct {
 	// Guarded by mu.
 	limit   int // of total, 0 for none
 	total   int
-	index   map[string]uint32
-	entries []ledgerEntry // [0] is no name
+	index   slotIndex[string] // of entries
+	entries []ledgerEntry     // [0] is no name
 	free    []uint32
 }
 
 // A ledgerEntry is a name that an allocation has as its user or its subject.
 type ledgerEntry struct {
 	name     string
-	refs     int // allocations that name it, twice where it is both, and reservations
-	charged  int // allocations that count as this user's
-	reserved int // ports that are reserved for this user
+	refs     int32 // allocations that name it, twice where it is both, and reservations
+	charged  int32 // allocations that count as this user's
+	reserved int32 // ports that are reserved for this user
 }
 
 // NewLedger makes a ledger that admits total allocations at a time; 0 is no limit.
 func NewLedger(total int) *Ledger {
-	return &Ledger{limit: total, index: make(map[string]uint32), entries: make([]ledgerEntry, 1)}
+	l := &Ledger{limit: total, entries: make([]ledgerEntry, 1)}
+	l.index = newSlotIndex(func(r ref, name string) bool { return l.entries[r].name == name })
+	return l
 }
 
 // SetTotal changes the limit; 0 is none. Allocations above it live on.
@@ -75,8 +77,8 @@ func (l *Ledger) charge(r *Request) (user, subject uint32, err error) {
 
 // heldLocked is how much r's user would have along with what r asks for.
 func (l *Ledger) heldLocked(r *Request) int {
-	e := &l.entries[l.index[r.User]]
-	held := e.charged + 1 + e.reserved
+	e := &l.entries[l.index.at(r.User)]
+	held := int(e.charged + 1 + e.reserved)
 	switch {
 	case r.ReserveNext:
 		held++
@@ -120,8 +122,8 @@ func (l *Ledger) internLocked(name string) uint32 {
 	if name == "" {
 		return 0
 	}
-	i, ok := l.index[name]
-	if !ok {
+	i := uint32(l.index.at(name))
+	if i == 0 {
 		name = strings.Clone(name) // the caller's may be part of something larger
 		if n := len(l.free); n > 0 {
 			i = l.free[n-1]
@@ -131,7 +133,7 @@ func (l *Ledger) internLocked(name string) uint32 {
 			l.entries = append(l.entries, ledgerEntry{})
 		}
 		l.entries[i].name = name
-		l.index[name] = i
+		l.index.put(name, ref(i))
 	}
 	l.entries[i].refs++
 	return i
@@ -144,7 +146,7 @@ func (l *Ledger) dropLocked(i uint32) {
 	e := &l.entries[i]
 	e.refs--
 	if e.refs == 0 {
-		delete(l.index, e.name)
+		l.index.remove(e.name, ref(i))
 		*e = ledgerEntry{}
 		l.free = append(l.free, i)
 	}

@@ -93,8 +93,8 @@ func TestQuotaIsReturnedOnEveryClosePath(t *testing.T) {
 		r := dual()
 		r.User, r.Subject, r.MaxPerUser = "alice", "8:acs:alice", 1
 		end(table, mustCreate(t, table, 1, r, start))
-		if l := table.ledger; l.Total() != 0 || len(l.index) != 0 || table.ports.InUse() != 0 || table.Next() != 0 {
-			t.Errorf("%s: total %d, %d names, %d ports, next %d", name, l.Total(), len(l.index), table.ports.InUse(), table.Next())
+		if l := table.ledger; l.Total() != 0 || l.index.len() != 0 || table.ports.InUse() != 0 || table.Next() != 0 {
+			t.Errorf("%s: total %d, %d names, %d ports, next %d", name, l.Total(), l.index.len(), table.ports.InUse(), table.Next())
 		}
 		mustCreate(t, table, 1, r, start.add(1000*Second))
 	}
@@ -106,8 +106,8 @@ func TestNamesAreKeptOnce(t *testing.T) {
 	buffer := []byte("alice")
 	u1, s1, _ := l.charge(&Request{User: string(buffer), Subject: "alice"})
 	u2, s2, _ := l.charge(&Request{User: "alice", Subject: "bob"})
-	if u1 != s1 || u1 != u2 || s2 == u2 || len(l.index) != 2 || l.name(u1) != "alice" || l.name(s2) != "bob" || l.name(0) != "" {
-		t.Errorf("numbers %d %d %d %d, %d names", u1, s1, u2, s2, len(l.index))
+	if u1 != s1 || u1 != u2 || s2 == u2 || l.index.len() != 2 || l.name(u1) != "alice" || l.name(s2) != "bob" || l.name(0) != "" {
+		t.Errorf("numbers %d %d %d %d, %d names", u1, s1, u2, s2, l.index.len())
 	}
 	l.release(u1, s1)
 	must(t, l.check())
@@ -141,7 +141,7 @@ func TestReservationsCount(t *testing.T) {
 	refused("an allocation and a reservation of one", 1, one, start)
 	a := mustCreate(t, table, 1, reserving, start)
 	refused("the third of two", 2, r, start)
-	token, _ := a.Token()
+	token, _ := table.Token(a)
 	table.Delete(a)
 	refused("two more beside the reserved one", 2, reserving, start)
 	taking := r
@@ -179,7 +179,7 @@ func TestQuotaOfAReservationIsReturned(t *testing.T) {
 		"taken": func(table *Table, a *Allocation) Time {
 			r := single()
 			r.UseReservation, r.Owner, r.User = true, a.Owner(), "alice"
-			r.Reservation, _ = a.Token()
+			r.Reservation, _ = table.Token(a)
 			b, err := table.Create(tuple(9), r, start)
 			if err != nil {
 				t.Fatal(err)

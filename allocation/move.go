@@ -10,7 +10,7 @@ func (t *Table) BeginMove(a *Allocation, ft FiveTuple) error {
 		return ErrInUse
 	}
 	t.dropNext(a)
-	a.next, a.moving = k, true
+	a.moving, t.moves[a.ref()] = true, k
 	t.byTuple.put(k, a.ref())
 	return nil
 }
@@ -21,7 +21,8 @@ func (t *Table) EndMove(a *Allocation) {
 		return
 	}
 	t.dropTuple(a)
-	a.tuple, a.next = a.next, tupleKey{}
+	a.tuple = t.moves[a.ref()]
+	delete(t.moves, a.ref())
 	a.moving, a.detached = false, false
 }
 
@@ -38,8 +39,11 @@ func (t *Table) Detach(a *Allocation) {
 // Moving says whether the allocation has a second 5-tuple.
 func (a *Allocation) Moving() bool { return a.moving }
 
-// Next is the second 5-tuple; the zero FiveTuple where Moving is false.
-func (a *Allocation) Next() FiveTuple { return a.next.fiveTuple() }
+// MovesTo is the second 5-tuple of an allocation; the zero FiveTuple where Moving is false.
+func (t *Table) MovesTo(a *Allocation) FiveTuple {
+	k := t.moves[a.ref()]
+	return k.fiveTuple()
+}
 
 // Detached says whether Detach was called and no move has ended since.
 func (a *Allocation) Detached() bool { return a.detached }
@@ -47,15 +51,16 @@ func (a *Allocation) Detached() bool { return a.detached }
 // dropTuple takes the first 5-tuple out of the index.
 func (t *Table) dropTuple(a *Allocation) {
 	if !a.detached {
-		t.byTuple.remove(a.tuple)
+		t.byTuple.remove(a.tuple, a.ref())
 	}
 }
 
 // dropNext takes the second 5-tuple out of the index.
 func (t *Table) dropNext(a *Allocation) {
 	if a.moving {
-		t.byTuple.remove(a.next)
-		a.next, a.moving = tupleKey{}, false
+		t.byTuple.remove(t.moves[a.ref()], a.ref())
+		delete(t.moves, a.ref())
+		a.moving = false
 	}
 }
 

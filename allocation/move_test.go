@@ -15,7 +15,7 @@ func TestMove(t *testing.T) {
 	}
 	must(t, table.BeginMove(a, tuple(3)))
 	must(t, table.BeginMove(a, tuple(4)))
-	if table.Lookup(tuple(1)) != a || table.Lookup(tuple(3)) != nil || table.Lookup(tuple(4)) != a || !a.Moving() || a.Next() != tuple(4) || a.FiveTuple() != tuple(1) {
+	if table.Lookup(tuple(1)) != a || table.Lookup(tuple(3)) != nil || table.Lookup(tuple(4)) != a || !a.Moving() || table.MovesTo(a) != tuple(4) || a.FiveTuple() != tuple(1) {
 		t.Error("the second move does not replace the first")
 	}
 	table.CancelMove(a)
@@ -25,7 +25,7 @@ func TestMove(t *testing.T) {
 	must(t, table.BeginMove(a, tuple(4)))
 	table.EndMove(a)
 	table.EndMove(a) // nothing to end
-	if table.Lookup(tuple(1)) != nil || table.Lookup(tuple(4)) != a || a.Moving() || a.FiveTuple() != tuple(4) || a.Next() != (FiveTuple{}) {
+	if table.Lookup(tuple(1)) != nil || table.Lookup(tuple(4)) != a || a.Moving() || a.FiveTuple() != tuple(4) || table.MovesTo(a) != (FiveTuple{}) {
 		t.Error("the move did not end")
 	}
 	must(t, table.BeginMove(a, tuple(5)))

@@ -24,8 +24,8 @@ func (t *Table) Permit(a *Allocation, peer netip.Addr, restricted bool, now Time
 	}
 	k := peerKey{endpointOf(peer, 0), a.ref()}
 	l := &a.relayed[f.index()].permissions
-	n, ok := t.permissionByPeer[k]
-	if ok {
+	n := t.permissionByPeer.at(k)
+	if n != 0 {
 		unlink(&t.permissions, l, n)
 	} else {
 		if !t.roomForPermissions(a, 1, now) {
@@ -33,7 +33,7 @@ func (t *Table) Permit(a *Allocation, peer netip.Addr, restricted bool, now Time
 		}
 		n = t.permissions.take()
 		t.permissions.at(n).key = k
-		t.permissionByPeer[k] = n
+		t.permissionByPeer.put(k, n)
 	}
 	push(&t.permissions, l, n)
 	t.permissions.at(n).restricted = restricted
@@ -69,7 +69,7 @@ func (t *Table) CanPermit(a *Allocation, peers []netip.Addr, now Time) bool {
 
 // standing says whether there is a permission for peer that has not expired.
 func (t *Table) standing(a *Allocation, peer netip.Addr, now Time) bool {
-	n := t.permissionByPeer[peerKey{endpointOf(peer, 0), a.ref()}]
+	n := t.permissionByPeer.at(peerKey{endpointOf(peer, 0), a.ref()})
 	return n != 0 && now < t.permissions.at(n).timer.expires
 }
 
@@ -114,7 +114,7 @@ func (t *Table) removePermission(n ref) {
 	a := t.allocations.at(p.key.allocation)
 	unlink(&t.permissions, &a.relayed[p.key.peer.family.index()].permissions, n)
 	t.wheel.clear(nodePermission | node(n))
-	delete(t.permissionByPeer, p.key)
+	t.permissionByPeer.remove(p.key, n)
 	*p = permission{}
 	t.permissions.give(n)
 }

@@ -99,7 +99,7 @@ func TestPairsAtTheEdges(t *testing.T) {
 				if a.Relayed(false).Port()%2 != 0 {
 					t.Errorf("%d-%d: odd port %d", tt.min, tt.max, a.Relayed(false).Port())
 				}
-				if _, ok := a.Token(); ok != reserve {
+				if _, ok := table.Token(a); ok != reserve {
 					t.Errorf("token: %v", ok)
 				}
 			}

@@ -16,11 +16,11 @@ func (t *Table) Rebind(a *Allocation, ipv6 bool, now Time) error {
 		t.ports.refuse(old)
 		return ErrReservation
 	}
-	at, err := t.ports.retake(old, a.evenPort, a.token, a.owner, now)
+	at, err := t.ports.retake(old, a.evenPort, t.tokens[a.ref()], a.owner, now)
 	if err != nil {
 		return err
 	}
-	delete(t.byRelayed, old)
+	t.byRelayed.remove(old, a.ref())
 	t.setPlace(a, f, at)
 	return nil
 }

@@ -50,7 +50,7 @@ func TestRebindErrors(t *testing.T) {
 	if err := table.Rebind(a, true, start); err != ErrFamily {
 		t.Errorf("a family it does not have: %v", err)
 	}
-	token, _ := a.Token()
+	token, _ := table.Token(a)
 	b := mustCreate(t, table, 2, claiming(token), start)
 	at := b.Relayed(false)
 	if err := table.Rebind(b, false, start); err != ErrReservation || b.Relayed(false) != at {
@@ -67,11 +67,11 @@ func TestRebindKeepsReservation(t *testing.T) {
 	t.Parallel()
 	table := newTable(t, 50000, 50005)
 	a := mustCreate(t, table, 1, reserving(), start)
-	token, _ := a.Token()
+	token, _ := table.Token(a)
 	first := a.Relayed(false).Port()
 	must(t, table.Rebind(a, false, start.add(10*Second)))
 	port := a.Relayed(false).Port()
-	if again, ok := a.Token(); port == first || port%2 != 0 || !ok || again != token || table.ports.InUse() != 2 {
+	if again, ok := table.Token(a); port == first || port%2 != 0 || !ok || again != token || table.ports.InUse() != 2 {
 		t.Errorf("port %d after %d, token %x after %x, %d in use", port, first, again, token, table.ports.InUse())
 	}
 	if state := table.ports.state(place{0, first + 1}); state != portFree {
@@ -94,7 +94,7 @@ func TestRebindOfPairFails(t *testing.T) {
 	other := single()
 	a := mustCreate(t, table, 1, reserving(), start)
 	mustCreate(t, table, 2, other, start)
-	token, _ := a.Token()
+	token, _ := table.Token(a)
 	at := a.Relayed(false)
 	if err := table.Rebind(a, false, start); err != ErrCapacity {
 		t.Errorf("one port is free, a pair is needed: %v", err)

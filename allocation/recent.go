@@ -8,47 +8,49 @@ package allocation
 
 // A tupleIndex finds allocations by 5-tuple. Every change of it forgets the last one found.
 type tupleIndex struct {
-	refs map[tupleKey]ref
+	refs slotIndex[tupleKey]
 
 	// The last that was found; recent is 0 where there is none.
 	tuple  FiveTuple
 	recent ref
 }
 
-func newTupleIndex() tupleIndex { return tupleIndex{refs: make(map[tupleKey]ref)} }
+func newTupleIndex(is func(ref, tupleKey) bool) tupleIndex {
+	return tupleIndex{refs: newSlotIndex(is)}
+}
 
 // find is 0 where no allocation has the 5-tuple.
 func (x *tupleIndex) find(ft FiveTuple) ref {
 	if x.recent != 0 && x.tuple == ft {
 		return x.recent
 	}
-	r := x.refs[ft.key()]
+	r := x.refs.at(ft.key())
 	if r != 0 {
 		x.tuple, x.recent = ft, r
 	}
 	return r
 }
 
-func (x *tupleIndex) at(k tupleKey) ref { return x.refs[k] }
+func (x *tupleIndex) at(k tupleKey) ref { return x.refs.at(k) }
 
 func (x *tupleIndex) put(k tupleKey, r ref) {
-	x.refs[k] = r
+	x.refs.put(k, r)
 	x.recent = 0
 }
 
-func (x *tupleIndex) remove(k tupleKey) {
-	delete(x.refs, k)
+func (x *tupleIndex) remove(k tupleKey, r ref) {
+	x.refs.remove(k, r)
 	x.recent = 0
 }
 
-func (x *tupleIndex) len() int { return len(x.refs) }
+func (x *tupleIndex) len() int { return x.refs.len() }
 
 // permissionFor finds a's permission with the key k, expired or not; 0 if there is none. A slot that is free has no key.
 func (t *Table) permissionFor(a *Allocation, k *peerKey) ref {
 	if r := a.recent.permission; r != 0 && r <= t.permissions.used && t.permissions.at(r).key == *k {
 		return r
 	}
-	r := t.permissionByPeer[*k]
+	r := t.permissionByPeer.at(*k)
 	a.recent.permission = r
 	return r
 }
@@ -58,7 +60,7 @@ func (t *Table) channelTo(a *Allocation, k *peerKey) ref {
 	if r := a.recent.channel; r != 0 && r <= t.channels.used && t.channels.at(r).key == *k {
 		return r
 	}
-	r := t.channelByPeer[*k]
+	r := t.channelByPeer.at(*k)
 	a.recent.channel = r
 	return r
 }
@@ -70,7 +72,7 @@ func (t *Table) channelNumbered(a *Allocation, n ChannelNumber) ref {
 			return r
 		}
 	}
-	r := t.channelByNumber[makeChannelKey(a.ref(), n)]
+	r := t.channelByNumber.at(makeChannelKey(a.ref(), n))
 	a.recent.channel = r
 	return r
 }

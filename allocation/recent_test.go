@@ -43,7 +43,7 @@ func TestRecentlyFound(t *testing.T) {
 	}
 
 	// The last slots given back are the first taken: b now has what a's last look-ups found.
-	a.recent.channel, a.recent.permission = table.channelByPeer[peerKey{endpointOf(peers[0].Addr(), 7000), a.ref()}], table.permissionByPeer[peerKey{endpointOf(peers[0].Addr(), 0), a.ref()}]
+	a.recent.channel, a.recent.permission = table.channelByPeer.at(peerKey{endpointOf(peers[0].Addr(), 7000), a.ref()}), table.permissionByPeer.at(peerKey{endpointOf(peers[0].Addr(), 0), a.ref()})
 	channel, permission := a.recent.channel, a.recent.permission
 	table.removeChannel(channel)
 	table.removePermission(permission)

@@ -23,7 +23,7 @@ func TestReservation(t *testing.T) {
 	table := newTable(t, 50000, 50009)
 	other := NewTable(Config{Worker: 4, Ports: table.ports, Ledger: table.ledger})
 	a := mustCreate(t, table, 1, reserving(), start)
-	token, ok := a.Token()
+	token, ok := table.Token(a)
 	if !ok || token == [8]byte{} {
 		t.Fatalf("token %x %v", token, ok)
 	}
@@ -42,7 +42,7 @@ func TestReservation(t *testing.T) {
 	if b.Relayed(false) != next || b.Has(true) || !table.ports.Live(next) {
 		t.Errorf("relayed %v, want %v", b.Relayed(false), next)
 	}
-	if _, ok := b.Token(); ok {
+	if _, ok := table.Token(b); ok {
 		t.Error("the claiming allocation has a token")
 	}
 	if _, err := table.Create(tuple(3), claiming(token), almost); err != ErrReservation {
@@ -56,7 +56,7 @@ func TestReservationOfIPv6(t *testing.T) {
 	table := newTable(t, 50000, 50001)
 	r := reserving()
 	r.IPv4, r.IPv6 = false, true
-	token, _ := mustCreate(t, table, 1, r, start).Token()
+	token, _ := table.Token(mustCreate(t, table, 1, r, start))
 	if b := mustCreate(t, table, 2, claiming(token), start); b.Relayed(true) != netip.AddrPortFrom(ipv6Relay, 50001) || b.Has(false) {
 		t.Errorf("relayed %v", b.Relayed(true))
 	}
@@ -67,7 +67,7 @@ func TestReservationEnds(t *testing.T) {
 	t.Parallel()
 	for _, told := range []bool{false, true} {
 		table := newTable(t, 50000, 50001)
-		token, _ := mustCreate(t, table, 1, reserving(), start).Token()
+		token, _ := table.Token(mustCreate(t, table, 1, reserving(), start))
 		if _, err := table.Create(tuple(2), single(), start.add(ReservationHold-1)); err != ErrCapacity {
 			t.Errorf("the reserved port was given away: %v", err)
 		}
@@ -92,7 +92,7 @@ func TestTokensDiffer(t *testing.T) {
 	table := newTable(t, 40000, 50001)
 	seen := make(map[[8]byte]bool)
 	for n := range 2000 {
-		token, _ := mustCreate(t, table, n, reserving(), start).Token()
+		token, _ := table.Token(mustCreate(t, table, n, reserving(), start))
 		if seen[token] {
 			t.Fatalf("token %x twice", token)
 		}

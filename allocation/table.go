@@ -41,12 +41,16 @@ type Table struct {
 	channels    slab[channel]
 	wheel       wheel
 
-	// Indexes, owned by the worker. Neither keys nor values have pointers.
+	// What few allocations have, by slot. Owned by the worker.
+	moves  map[ref]tupleKey // where a client is moving to
+	tokens map[ref][8]byte  // RESERVATION-TOKEN of the port behind
+
+	// Indexes, owned by the worker.
 	byTuple          tupleIndex
-	byRelayed        map[place]ref // of allocations
-	permissionByPeer map[peerKey]ref
-	channelByPeer    map[peerKey]ref
-	channelByNumber  map[channelKey]ref
+	byRelayed        slotIndex[place] // of allocations
+	permissionByPeer slotIndex[peerKey]
+	channelByPeer    slotIndex[peerKey]
+	channelByNumber  slotIndex[channelKey]
 }
 
 // NewTable makes an empty table. It panics if the worker's number is out of range, or Ports or Ledger is missing.
@@ -58,18 +62,34 @@ func NewTable(c Config) *Table {
 		panic("allocation: a table needs ports and a ledger")
 	}
 	t := &Table{
-		worker:           c.Worker,
-		ports:            c.Ports,
-		ledger:           c.Ledger,
-		byTuple:          newTupleIndex(),
-		byRelayed:        make(map[place]ref),
-		permissionByPeer: make(map[peerKey]ref),
-		channelByPeer:    make(map[peerKey]ref),
-		channelByNumber:  make(map[channelKey]ref),
+		worker: c.Worker,
+		ports:  c.Ports,
+		ledger: c.Ledger,
+		moves:  make(map[ref]tupleKey),
+		tokens: make(map[ref][8]byte),
 	}
+	t.makeIndexes()
 	t.SetLimits(c.MaxPermissions, c.MaxChannels)
 	t.wheel.timer = t.timerOf
 	return t
+}
+
+// makeIndexes makes the indexes empty, and says which slots they find by a key.
+func (t *Table) makeIndexes() {
+	t.byTuple = newTupleIndex(func(r ref, k tupleKey) bool {
+		a := t.allocations.at(r)
+		return a.tuple == k && !a.detached || a.moving && t.moves[r] == k
+	})
+	t.byRelayed = newSlotIndex(func(r ref, k place) bool {
+		a := t.allocations.at(r)
+		return a.relayed[0].has && a.relayed[0].place == k || a.relayed[1].has && a.relayed[1].place == k
+	})
+	t.permissionByPeer = newSlotIndex(func(r ref, k peerKey) bool { return t.permissions.at(r).key == k })
+	t.channelByPeer = newSlotIndex(func(r ref, k peerKey) bool { return t.channels.at(r).key == k })
+	t.channelByNumber = newSlotIndex(func(r ref, k channelKey) bool {
+		c := t.channels.at(r)
+		return makeChannelKey(c.key.allocation, c.number) == k
+	})
 }
 
 // Lookup finds the allocation of a 5-tuple, nil if there is none. It knows no time: an allocation that has expired is
@@ -97,7 +117,7 @@ func (t *Table) LookupRelayed(external netip.AddrPort) *Allocation {
 	if q == nil {
 		return nil
 	}
-	return t.allocation(t.byRelayed[place{q.number, external.Port()}])
+	return t.allocation(t.byRelayed.at(place{q.number, external.Port()}))
 }
 
 func (t *Table) allocation(r ref) *Allocation {
@@ -127,6 +147,15 @@ func (t *Table) All() func(yield func(*Allocation) bool) {
 
 // Subject is Request.Subject. It is looked up in the ledger, under a lock: for logs and lists, not for every packet.
 func (t *Table) Subject(a *Allocation) string { return t.ledger.name(a.subject) }
+
+// Token is the RESERVATION-TOKEN of the port after the allocation's, if the Allocate asked for it. It stays readable when
+// the reservation has been taken or has lapsed, since retransmitted answers carry it too (RFC 8656 §7.2).
+func (t *Table) Token(a *Allocation) (token [8]byte, ok bool) {
+	if !a.hasToken {
+		return token, false // nearly always, and without a look into the map
+	}
+	return t.tokens[a.ref()], true
+}
 
 // User is Request.User: who is charged for the allocation, "" for nobody. It is looked up as Subject is.
 func (t *Table) User(a *Allocation) string { return t.ledger.name(a.user) }

@@ -110,7 +110,7 @@ func TestLookup(t *testing.T) {
 		a.Created() != start || a.CredentialExpires() != 1234 || table.Subject(a) != "8:acs:alice" {
 		t.Errorf("%+v does not have what it was made with", *a)
 	}
-	if _, ok := a.Token(); ok {
+	if _, ok := table.Token(a); ok {
 		t.Error("has a token")
 	}
 	a.Traffic().BytesIn += 5

@@ -10,7 +10,7 @@ func TestUndo(t *testing.T) {
 	r.User, r.MaxPerUser = "alice", 2 // with the reserved port
 	for n := range 3 {
 		a := mustCreate(t, table, n, r, start)
-		token, _ := a.Token()
+		token, _ := table.Token(a)
 		table.Undo(a)
 		if q := table.ports.pools[0]; q.freeLen() != 2 || table.ports.InUse() != 0 {
 			t.Fatalf("%d free, %d in use", q.freeLen(), table.ports.InUse())
@@ -31,7 +31,7 @@ func TestUndoKeepsWhatIsNotItsOwn(t *testing.T) {
 	t.Parallel()
 	table := newTable(t, 50000, 50001)
 	a := mustCreate(t, table, 1, reserving(), start)
-	token, _ := a.Token()
+	token, _ := table.Token(a)
 	b := mustCreate(t, table, 2, claiming(token), start)
 	if err := table.Rebind(a, false, start); err != ErrCapacity {
 		t.Fatal(err)

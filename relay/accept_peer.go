@@ -3,6 +3,7 @@ package relay
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"time"
 
 	"turnout/allocation"
@@ -17,7 +18,11 @@ func (w *worker) openTCP(a *allocation.Allocation, ipv6 bool) error {
 		return err
 	}
 	id := a.ID()
-	w.linkOf(id).peers[family(ipv6)] = l
+	link := w.linkOf(id)
+	if link.tcp == nil {
+		link.tcp = &tcpLink{connections: map[netip.AddrPort]*connection{}}
+	}
+	link.tcp.listeners[family(ipv6)] = l
 	w.connections.tasks.Go(func() { w.runPeers(l, id) })
 	return nil
 }
@@ -95,7 +100,7 @@ func (w *worker) attempt(a *allocation.Allocation, conn net.Conn) Drop {
 	if w.connected(a, peer) {
 		return DropPeerConnection
 	}
-	if len(l.connections) >= w.maxConnections || l.attempts() >= maxAttempts {
+	if len(l.connections()) >= w.maxConnections || l.attempts() >= maxAttempts {
 		w.note(LimitConnections, l.whoHas())
 		return DropPeerConnection
 	}
@@ -119,7 +124,7 @@ var connectionAttempt = stun.NewMessageType(stun.MethodConnectionAttempt, stun.C
 
 // attempts is how many connections of peers wait to be bound.
 func (l *link) attempts() (n int) {
-	for _, c := range l.connections {
+	for _, c := range l.connections() {
 		if c.attempt && c.waits() {
 			n++
 		}

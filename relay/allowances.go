@@ -100,7 +100,7 @@ func (w *worker) join(a *allocation.Allocation, l *link) {
 	}
 	l.allowance = w.allowances.join(user, l.class, w.now)
 	w.view(l.allowance)
-	for _, c := range l.connections {
+	for _, c := range l.connections() {
 		c.allowance.Store(l.allowance)
 	}
 }

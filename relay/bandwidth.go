@@ -55,17 +55,26 @@ func (m *meter) admits(n int, r rate, now allocation.Time) bool {
 
 // meter counts n bytes of payload that go one way of an allocation, or says which bandwidth they exceed.
 func (w *worker) meter(l *link, way, n int) Drop {
-	if l.metered != w.bandwidth { // a reload has changed it
-		l.metered, l.meters = w.bandwidth, [2]meter{}
-	}
 	if l.allowance != nil {
 		return w.meterUser(l, way, n)
 	}
-	if !l.meters[way].admits(n, w.bandwidth, w.now) {
+	if !w.meterAllocation(l, way, n) {
 		w.note(LimitAllocationBandwidth, l.whoHas())
 		return DropBandwidth
 	}
 	return notDropped
+}
+
+// meterAllocation says whether n more bytes are within the allocation's own bandwidth, and counts them if so.
+func (w *worker) meterAllocation(l *link, way, n int) bool {
+	if w.bandwidth == 0 && l.limits == nil {
+		return true
+	}
+	used := l.limited()
+	if used.metered != w.bandwidth { // a reload has changed it
+		used.metered, used.meters = w.bandwidth, [2]meter{}
+	}
+	return used.meters[way].admits(n, w.bandwidth, w.now)
 }
 
 // meterUser is meter where the user's bandwidth counts too: what one of the two refuses the other is not charged for.
@@ -75,7 +84,7 @@ func (w *worker) meterUser(l *link, way, n int) Drop {
 		w.note(LimitUserBandwidth, l.whoHas())
 		return DropUserBandwidth
 	}
-	if !l.meters[way].admits(n, w.bandwidth, w.now) {
+	if !w.meterAllocation(l, way, n) {
 		w.note(LimitAllocationBandwidth, l.whoHas())
 		return DropBandwidth
 	}

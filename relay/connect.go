@@ -12,13 +12,13 @@ import (
 
 // connected implements opener.
 func (w *worker) connected(a *allocation.Allocation, peer netip.AddrPort) bool {
-	c := w.links[a.ID().Index()].connections[peer]
+	c := w.links[a.ID().Index()].connections()[peer]
 	return c != nil && !c.ended()
 }
 
 // connect implements opener.
 func (w *worker) connect(a *allocation.Allocation, peer netip.AddrPort, rq *request) error {
-	if len(w.links[a.ID().Index()].connections) >= w.maxConnections {
+	if len(w.links[a.ID().Index()].connections()) >= w.maxConnections {
 		return allocation.ErrTooMany
 	}
 	c := w.newConnection(a, peer)
@@ -48,10 +48,7 @@ func (w *worker) newConnection(a *allocation.Allocation, peer netip.AddrPort) *c
 		owner: a.Owner(), key: append([]byte{}, a.Key()...), over: make(chan struct{}),
 	}
 	c.allowance.Store(l.allowance)
-	if l.connections == nil {
-		l.connections = map[netip.AddrPort]*connection{}
-	}
-	l.connections[peer] = c // in place of one that has ended and is not forgotten yet
+	l.tcp.connections[peer] = c // in place of one that has ended and is not forgotten yet
 	return c
 }
 
@@ -91,8 +88,8 @@ func (w *worker) forget(c *connection) {
 		return
 	}
 	c.settle(a)
-	if l := w.links[a.ID().Index()]; l.connections[c.peer] == c {
-		delete(l.connections, c.peer)
+	if l := w.links[a.ID().Index()]; l.connections()[c.peer] == c {
+		delete(l.tcp.connections, c.peer)
 	}
 }
 
@@ -102,11 +99,11 @@ func (w *worker) endConnections(a *allocation.Allocation) {
 	if i >= len(w.links) || w.links[i].id != a.ID() {
 		return
 	}
-	for _, c := range w.links[i].connections {
+	for _, c := range w.links[i].connections() {
 		c.settle(a)
 		c.end()
 	}
-	w.links[i].connections = nil
+	clear(w.links[i].connections())
 }
 
 // settle adds what c has moved since the last time to its allocation's traffic.

@@ -28,7 +28,7 @@ func (w *worker) forward(to *worker, b []byte, tos uint8, from *origin) Drop {
 		to.forwarded.Add(-1)
 		return DropMoving
 	}
-	at := origin{tuple: from.tuple, socket: from.listener.sockets[to.index], local: from.local, listener: from.listener}
+	at := origin{tuple: from.tuple, socket: from.listener.sockets[to.index], wildcard: from.wildcard, listener: from.listener}
 	payload := slices.Clone(b)
 	if !to.inbox.put(post{do: func(to *worker) {
 		to.forwarded.Add(-1)

@@ -190,7 +190,7 @@ func answerAllocate(rq *request, rs *stun.Builder, a *allocation.Allocation) err
 		rs.AddAddressErrorCode(wireFamily(ipv6), stun.Code(c))
 	}
 	rs.AddUint32(stun.AttrLifetime, seconds(expires, rq.now))
-	if token, ok := a.Token(); ok {
+	if token, ok := rq.table.Token(a); ok {
 		rs.Add(stun.AttrReservationToken, token[:])
 	}
 	rs.AddXORAddrPort(stun.AttrXORMappedAddress, rq.from.tuple.Client)

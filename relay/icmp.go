@@ -38,8 +38,9 @@ func (w *worker) fromICMP(a *allocation.Allocation, e netio.ICMPError) Drop {
 		return DropPeerNoPermission
 	}
 	l := w.links[a.ID().Index()]
-	if arrival := max(l.icmp, w.now) + allocation.Time(icmpInterval); arrival-w.now <= allocation.Time(icmpBurst) {
-		l.icmp = arrival
+	used := l.limited()
+	if arrival := max(used.icmp, w.now) + allocation.Time(icmpInterval); arrival-w.now <= allocation.Time(icmpBurst) {
+		used.icmp = arrival
 	} else {
 		return DropICMPRate
 	}

@@ -26,7 +26,7 @@ type endedAllocation struct {
 func (w *worker) logEnd(a *allocation.Allocation, why EndReason) {
 	e := endedAllocation{
 		subject: w.table.Subject(a), client: a.FiveTuple().Client, transport: a.FiveTuple().Transport,
-		started: time.Unix(w.links[a.ID().Index()].started, 0), ended: w.wall,
+		started: time.Unix(int64(w.links[a.ID().Index()].started), 0), ended: w.wall,
 		traffic: *a.Traffic(), why: why,
 	}
 	for _, ipv6 := range [...]bool{false, true} {

@@ -54,7 +54,7 @@ func (r *request) onOwnTuple(here *allocation.Allocation) error {
 	switch {
 	case m == nil:
 		return errAllocationMismatch // the 5-tuple is in use
-	case r.ticket == m.used && r.now < m.until && (!here.Moving() || here.Next() == r.from.tuple):
+	case r.ticket == m.used && r.now < m.until && (!here.Moving() || r.table.MovesTo(here) == r.from.tuple):
 		r.again = true
 		return nil
 	case r.ticket == m.current, r.ticket == m.former, r.ticket == m.used:
@@ -105,7 +105,7 @@ func (r *request) move() error {
 
 // settle ends a move, if this request is the first that the client sends from its new address after the one that began it.
 func (r *request) settle() {
-	if a := r.allocation; a != nil && a.Moving() && !r.moves && a.Next() == r.from.tuple {
+	if a := r.allocation; a != nil && a.Moving() && !r.moves && r.table.MovesTo(a) == r.from.tuple {
 		r.sockets.settle(a)
 	}
 }

@@ -32,7 +32,7 @@ func (w *worker) move(a *allocation.Allocation, from *origin) error {
 func (w *worker) settle(a *allocation.Allocation) {
 	l := w.links[a.ID().Index()]
 	w.forgetOld(l)
-	from, to := a.FiveTuple().Transport, a.Next().Transport
+	from, to := a.FiveTuple().Transport, w.table.MovesTo(a).Transport
 	w.table.EndMove(a)
 	l.origin, l.next = *l.next, nil
 	if from != to {
@@ -69,7 +69,7 @@ func (l *link) forgetNext() {
 // the move there.
 func (w *worker) allocationOf(from *origin) *allocation.Allocation {
 	a := w.table.Lookup(from.tuple)
-	if a != nil && a.Moving() && a.Next() == from.tuple {
+	if a != nil && a.Moving() && w.table.MovesTo(a) == from.tuple {
 		w.settle(a)
 	}
 	return a

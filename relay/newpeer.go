@@ -78,10 +78,11 @@ func (w *worker) meets(a *allocation.Allocation, peer netip.AddrPort) bool {
 		return true
 	}
 	l := w.links[a.ID().Index()]
-	if l.peersMet == nil {
-		l.peersMet = &acquaintances{met: map[netip.AddrPort]struct{}{}, began: w.now}
+	used := l.limited()
+	if used.peersMet == nil {
+		used.peersMet = &acquaintances{met: map[netip.AddrPort]struct{}{}, began: w.now}
 	}
-	k := l.peersMet
+	k := used.peersMet
 	if k.knows(peer, w.now) {
 		return true
 	}

@@ -83,7 +83,7 @@ func TestScan(t *testing.T) {
 	if sent < 10*perSecond || sent > ports/10 {
 		t.Errorf("%d of %d ports were reached", sent, ports)
 	}
-	if known := len(l.peersMet.met); known != sent {
+	if known := len(l.limits.peersMet.met); known != sent {
 		t.Errorf("%d peers are remembered, %d were reached", known, sent)
 	}
 	if got := b.Stats().Limited(LimitNewPeers); got != uint64(ports-sent) {

@@ -13,10 +13,10 @@ import (
 type origin struct {
 	tuple  allocation.FiveTuple
 	socket netio.Socket // nil for a stream
-	local  netip.Addr   // source of answers on a wildcard socket; zero elsewhere
 	stream *stream      // nil for UDP
 
 	listener *listener // where it was heard; nil in tests
+	wildcard bool      // socket is bound to every address: answers tell theirs
 }
 
 // A link joins an allocation to its sockets: the client's origin and a relay
@@ -24,21 +24,55 @@ type origin struct {
 type link struct {
 	id        allocation.ID // events for an older generation are stale
 	live      bool
+	started   uint32 // unix seconds, for the line logged at the end
 	origin    origin
 	relays    [2]netio.Socket // by family index
 	next      *origin         // where the client is moving to; nil: it is not
 	home      *worker         // gets origin's datagrams and forwards them; nil: this one
-	peers     [2]net.Listener // of a TCP allocation, in their place
-	icmp      allocation.Time // arrival time of the ICMP rate limit
-	meters    [2]meter        // of the allocation's bandwidth, from and to the client
-	metered   rate            // that meters are of
-	started   int64           // unix seconds, for the line logged at the end
 	class     string          // of the credential, for reload
-	peersMet  *acquaintances  // nil where they are not counted
 	allowance *allowance      // of the user; nil where nothing of a user's is counted
 	issued    int64           // when the credential was, unix milliseconds; 0: not known
+	tcp       *tcpLink        // nil but for a TCP allocation
+	limits    *linkLimits     // nil while it has met none that is its own
+}
 
-	connections map[netip.AddrPort]*connection // of a TCP allocation, by peer; some may have ended just now
+// A tcpLink is what the link of a TCP allocation has besides.
+type tcpLink struct {
+	listeners   [2]net.Listener                // by family index, in place of relays
+	connections map[netip.AddrPort]*connection // by peer; some may have ended just now
+}
+
+// connections are those of a TCP allocation; nil for another one.
+func (l *link) connections() map[netip.AddrPort]*connection {
+	if l.tcp == nil {
+		return nil
+	}
+	return l.tcp.connections
+}
+
+// linkLimits are what an allocation has used of what is limited for each one. Most servers limit nothing of the kind, and
+// most allocations see no ICMP error: a link has none until it is asked for.
+type linkLimits struct {
+	icmp     allocation.Time // arrival time of the ICMP rate limit
+	meters   [2]meter        // of the allocation's bandwidth, from and to the client
+	metered  rate            // that meters are of
+	peersMet *acquaintances  // nil where they are not counted
+}
+
+// limited is l's limits, made if need be.
+func (l *link) limited() *linkLimits {
+	if l.limits == nil {
+		l.limits = new(linkLimits)
+	}
+	return l.limits
+}
+
+// source is what answers tell to be their source; zero where the socket's address is the only one.
+func (o *origin) source() netip.Addr {
+	if o.wildcard {
+		return o.tuple.Server.Addr()
+	}
+	return netip.Addr{}
 }
 
 // vantage is that of NAT discovery; nil without it.

@@ -151,7 +151,7 @@ func (w *worker) toOrigin(to *origin, header, payload []byte, padding int, tos u
 		}
 	}
 	w.outs = append(w.outs, netio.Out{
-		Socket: to.socket, Local: to.local, Dst: to.tuple.Client, TOS: tos,
+		Socket: to.socket, Local: to.source(), Dst: to.tuple.Client, TOS: tos,
 		Header: header, Payload: payload, Padding: zeros[:padding],
 	})
 	w.sent = append(w.sent, delivery{counter, len(payload)})

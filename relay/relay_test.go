@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"runtime"
 	"strings"
 	"testing"
 	"unsafe"
@@ -61,32 +60,6 @@ func TestRequestAllocations(t *testing.T) {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
-}
-
-// An idle allocation with a permission and a channel takes less than 4 KiB of the
-// process's own memory.
-func TestMemoryPerAllocation(t *testing.T) {
-	const n = 10000
-	b := newBench(t)
-	heap := func() uint64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	before := heap()
-	for i := range n {
-		client := benchClient(i)
-		b.allocate(t, client)
-		b.bind(t, client, 0x4000, benchPeer)
-		delete(b.nonces, client)
-	}
-	per := (heap() - before) / n
-	t.Logf("%d bytes of heap for each of %d allocations with a channel", per, n)
-	if per > 4<<10 {
-		t.Errorf("%d bytes an allocation, want at most 4096", per)
-	}
-	runtime.KeepAlive(b)
 }
 
 // A panic in a handler drops the datagram and ends its allocation, and nothing else.

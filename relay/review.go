@@ -42,7 +42,7 @@ func (w *worker) reviewOne(slot int) int {
 	}
 	had := a.Permissions()
 	w.table.Review(a, w.policy.AllowedAddr)
-	for peer, c := range l.connections {
+	for peer, c := range l.connections() {
 		if !w.policy.AllowedTCP(peer) {
 			c.end()
 		}

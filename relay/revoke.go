@@ -49,7 +49,7 @@ func (l *link) issuedUpTo(t time.Time) bool {
 	if l.issued != 0 {
 		return l.issued <= t.UnixMilli()
 	}
-	return l.started <= t.Unix()
+	return int64(l.started) <= t.Unix()
 }
 
 // issuedAt is a time of issue as a link keeps it.

@@ -311,7 +311,7 @@ func (u *unrest) settle() {
 				t.Error(err)
 			}
 			for i := range w.links {
-				if l := w.links[i]; l.live || l.allowance != nil || len(l.connections) > 0 || l.next != nil {
+				if l := w.links[i]; l.live || l.allowance != nil || len(l.connections()) > 0 || l.next != nil {
 					t.Errorf("worker %d: link %d is left", w.index, i)
 				}
 			}

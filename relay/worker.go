@@ -178,10 +178,7 @@ func (w *worker) serveListener(index int) {
 			w.outward.known = false
 			*from = origin{
 				tuple:  allocation.FiveTuple{Client: packet.Addr, Server: packet.Local, Transport: allocation.UDP},
-				socket: s, listener: at,
-			}
-			if packet.Local != bound {
-				from.local = packet.Local.Addr()
+				socket: s, listener: at, wildcard: packet.Local != bound,
 			}
 		}
 		w.received = packet.Received

@@ -76,7 +76,7 @@ func (p *poller) Recv(s Socket, max int) ([]Packet, error) {
 const readBurst = 512
 
 // slots is how many slots a read of the socket may fill: fewer, the more datagrams arrived in each of them last time.
-func (s *socket) slots() int { return readBurst / max(s.density, 1) }
+func (s *socket) slots() int { return readBurst / max(int(s.density), 1) }
 
 // take makes packets of what was received into the next n slots.
 func (p *poller) take(s *socket, n int) []Packet {
@@ -106,7 +106,7 @@ func (p *poller) take(s *socket, n int) []Packet {
 	}
 	r.used += n
 	if n > 0 {
-		s.density = min(len(r.packets)/n, readBurst)
+		s.density = int32(min(len(r.packets)/n, readBurst))
 	}
 	return r.packets
 }

@@ -72,12 +72,12 @@ func (x *sender) link(i int, to Socket) {
 	}
 	x.next[i] = none
 	if s.first == none {
-		s.first = i
+		s.first = int32(i)
 		x.sockets = append(x.sockets, s)
 	} else {
 		x.next[s.last] = i
 	}
-	s.last = i
+	s.last = int32(i)
 }
 
 func (x *sender) fail(i int, err error) { x.failures = append(x.failures, Failure{Index: i, Err: err}) }
@@ -95,7 +95,7 @@ func (x *sender) failRun(r *run, err error) {
 // sendGroup sends a socket's outs, in batches that DF does not change in.
 func (p *poller) sendGroup(s *socket, outs []Out) {
 	x := &p.send
-	for i := s.first; i != none; {
+	for i := int(s.first); i != none; {
 		df := s.toggles(&outs[i])
 		i = p.gather(s, outs, i, df)
 		if !p.sendRuns(s, outs, df) {

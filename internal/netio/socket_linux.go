@@ -22,25 +22,25 @@ const (
 	relayUse               // for peers: ICMP errors are asked for
 )
 
-// A socket is a bound UDP socket. It is owned by the goroutine of the poller it is in, and handed over as a whole.
+// A socket is a bound UDP socket, in 96 bytes: there is one for each relayed address. It is owned by the goroutine of the poller it is in, and handed over as a whole.
 type socket struct {
 	// Immutable after openUDP.
 	family   int
 	local    netip.AddrPort
-	wildcard bool // bound to every address: datagrams come with theirs
-	resting  int  // IP_MTU_DISCOVER between datagrams that set DF
+	resting  int32 // IP_MTU_DISCOVER between datagrams that set DF
+	wildcard bool  // bound to every address: datagrams come with theirs
 
 	// Owned by the poller's goroutine.
+	df         bool    // IP_MTU_DISCOVER is IP_PMTUDISC_DO
+	aggregates bool    // UDP_GRO is set, and stays: what is queued may have been put together
 	fd         int     // -1 once closed
 	poller     *poller // it is added to, or nil
-	df         bool    // IP_MTU_DISCOVER is IP_PMTUDISC_DO
-	density    int     // datagrams per slot of the last read
 	appetite   appetite
+	density    int32  // datagrams per slot of the last read
 	drops      uint32 // as NewDrops read them last
-	aggregates bool   // UDP_GRO is set, and stays: what is queued may have been put together
 
 	// The outs of the Send under way, by index; none between two.
-	first, last int
+	first, last int32
 }
 
 // none ends a list of outs.
@@ -117,11 +117,11 @@ func (s *socket) setIPv4Options(u use) error {
 	// No DF, or a datagram larger than the path would be lost. Of the two ways, IP_PMTUDISC_OMIT still reports ICMP type 3
 	// code 4, which answers a datagram that was sent with DF, and believes no forged one; IP_PMTUDISC_DONT does neither.
 	s.resting = unix.IP_PMTUDISC_OMIT
-	if s.setOption(unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, s.resting, "IP_MTU_DISCOVER") == nil {
+	if s.setOption(unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, int(s.resting), "IP_MTU_DISCOVER") == nil {
 		return nil
 	}
 	s.resting = unix.IP_PMTUDISC_DONT
-	return s.setOption(unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, s.resting, "IP_MTU_DISCOVER")
+	return s.setOption(unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, int(s.resting), "IP_MTU_DISCOVER")
 }
 
 func (s *socket) setIPv6Options(u use) error {
@@ -154,7 +154,7 @@ func (s *socket) setDF(df bool) error {
 	if s.df == df {
 		return nil
 	}
-	mode := s.resting
+	mode := int(s.resting)
 	if df {
 		mode = unix.IP_PMTUDISC_DO
 	}

@@ -24,6 +24,9 @@ const (
 	// streamStall is stall for a stream. Its packets are lost between server and peer alone, and seldom all of a window: a
 	// long silence mostly says that this host is busy, and what was waited for will come.
 	streamStall = time.Second
+	// streamAnswer is how long the answer to a request, or a handshake, may take. The request is sent once: TCP repeats what
+	// is lost, and on a busy host only the answer is late. RFC 8489 §6.2.2 (Ti).
+	streamAnswer = 39500 * time.Millisecond
 )
 
 // A stream is one client on TCP or TLS, with a goroutine of its own: it reads whatever has come, checks it, and writes as
@@ -181,12 +184,12 @@ func (s *stream) connect(ctx context.Context, network netio.Network) error {
 	if j.Scenario.Transport == TLS {
 		s.conn = tls.Client(conn, &tls.Config{ServerName: j.ServerName, RootCAs: s.tally.roots})
 	}
-	if err := s.conn.SetDeadline(time.Now().Add(maxTries * answerTimeout)); err != nil {
-		return err
-	}
 	for _, step := range []struct{ begin, done stage }{{stageAllocate, stageAllocated}, {stageBind, stageReady}} {
 		s.begin(step.begin, stun.NewTransactionID())
 		for s.stage != step.done {
+			if err := s.conn.SetDeadline(time.Now().Add(streamAnswer)); err != nil {
+				return err
+			}
 			if _, err := s.conn.Write(s.request(nil)); err != nil {
 				return err
 			}

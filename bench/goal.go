@@ -65,27 +65,55 @@ func atMost(scenario string, ns float64) func(*Report) (Verdict, bool) {
 // times wants turnout's CPU a packet to be so many times less than another server's.
 func times(scenario, other string, factor float64) func(*Report) (Verdict, bool) {
 	return func(r *Report) (Verdict, bool) {
-		m, ok := r.summaryOf(scenario, "turnout")
-		o, also := r.summaryOf(scenario, other)
-		if !ok || !also || m.CPU.Median == 0 {
-			return Verdict{}, false
-		}
-		got := o.CPU.Median / m.CPU.Median
-		return Verdict{fmt.Sprintf("%.2f times", got), over(factor, got)}, true
+		got, ok := r.ratio(scenario, other, scenario, "turnout")
+		return Verdict{perRound(got), over(factor, got.Median)}, ok
 	}
 }
 
 // against compares two scenarios of turnout.
 func against(scenario, like string, factor float64) func(*Report) (Verdict, bool) {
 	return func(r *Report) (Verdict, bool) {
-		m, ok := r.summaryOf(scenario, "turnout")
-		o, also := r.summaryOf(like, "turnout")
-		if !ok || !also || o.CPU.Median == 0 {
-			return Verdict{}, false
-		}
-		got := m.CPU.Median / o.CPU.Median
-		return Verdict{fmt.Sprintf("%.2f times", got), over(got, factor)}, true
+		got, ok := r.ratio(scenario, "turnout", like, "turnout")
+		return Verdict{perRound(got), over(got.Median, factor)}, ok
 	}
+}
+
+func perRound(s Spread) string {
+	return fmt.Sprintf("%.2f times (%.2f–%.2f)", s.Median, s.Min, s.Max)
+}
+
+// ratio is how many times the CPU a packet of the second is in the first, round by round: what was measured in one round was
+// measured within seconds or minutes, while the speed of a machine that others share may change by half during a comparison.
+// It is not ok where a round of either is missing.
+func (r *Report) ratio(scenario, server, toScenario, toServer string) (Spread, bool) {
+	a, b := r.cpuOf(scenario, server), r.cpuOf(toScenario, toServer)
+	if len(a) == 0 || len(a) != len(b) {
+		return Spread{}, false
+	}
+	for i := range a {
+		if b[i] == 0 {
+			return Spread{}, false
+		}
+		a[i] /= b[i]
+	}
+	return spreadOf(a), true
+}
+
+// cpuOf is a server's CPU a packet in each round of a scenario.
+func (r *Report) cpuOf(scenario, server string) (all []float64) {
+	for _, s := range r.Results {
+		for _, x := range s.Servers {
+			if s.Scenario.Name != scenario || x.Server != server {
+				continue
+			}
+			for _, round := range x.Rounds {
+				if f := round.Traffic; f != nil && f.Delivered > 0 {
+					all = append(all, cpuOfPacket(s.Scenario, f))
+				}
+			}
+		}
+	}
+	return all
 }
 
 func fasterVoice(r *Report) (Verdict, bool) {

@@ -45,6 +45,11 @@ var percentiles = []struct {
 	p    float64
 }{{"50", 50}, {"90", 90}, {"99", 99}, {"99.9", 99.9}}
 
+// cpuOfPacket is the server's CPU for one of the packets that it relayed, in nanoseconds.
+func cpuOfPacket(s Scenario, f *Flow) float64 {
+	return float64(f.ServerCPU) / (float64(s.Relays()) * float64(f.Delivered))
+}
+
 // summarize sums up the rounds of one server, on a host with so many CPUs.
 func summarize(s Scenario, rounds []Run, cpus int) Summary {
 	sum := Summary{Rounds: len(rounds), Percentiles: map[string]Spread{}}
@@ -68,7 +73,7 @@ func summarize(s Scenario, rounds []Run, cpus int) Summary {
 	relays := float64(s.Relays())
 	sum.Relayed = traffic(func(f *Flow) float64 { return relays * float64(f.Delivered) / f.Elapsed.Seconds() })
 	sum.Loss = traffic(func(f *Flow) float64 { return ratio(float64(f.Lost), float64(f.Sent)) })
-	sum.CPU = traffic(func(f *Flow) float64 { return float64(f.ServerCPU) / (relays * float64(f.Delivered)) })
+	sum.CPU = traffic(func(f *Flow) float64 { return cpuOfPacket(s, f) })
 	sum.MachineCPU = traffic(func(f *Flow) float64 { return float64(f.MachineCPU-f.GeneratorCPU) / (relays * float64(f.Delivered)) })
 	sum.Busy = traffic(func(f *Flow) float64 { return f.ServerCPU.Seconds() / f.Elapsed.Seconds() })
 	for _, p := range percentiles {

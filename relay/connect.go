@@ -45,7 +45,7 @@ func (w *worker) newConnection(a *allocation.Allocation, peer netip.AddrPort) *c
 	l := w.links[a.ID().Index()]
 	c := &connection{
 		peer: peer, worker: w, allocation: a.ID(), control: a.FiveTuple().Client,
-		owner: a.Owner(), key: append([]byte{}, a.Key()...), over: make(chan struct{}),
+		owner: a.Owner(), key: append([]byte{}, a.Key()...), accounts: l.tcp.accounts, over: make(chan struct{}),
 	}
 	c.allowance.Store(l.allowance)
 	l.tcp.connections[peer] = c // in place of one that has ended and is not forgotten yet

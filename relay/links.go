@@ -124,7 +124,7 @@ func (w *worker) unlink(a *allocation.Allocation, why EndReason) {
 	if why != EndNotOpened {
 		w.counters.add(transportCounter(counterEnded, a.FiveTuple().Transport), 1)
 		w.observeEnd(a)
-		w.logEnd(a, why)
+		w.logEnd(a, w.table.Subject(a), w.links[a.ID().Index()].started, why)
 	}
 	w.closeRelay(a, false)
 	w.closeRelay(a, true)

@@ -34,7 +34,8 @@ type listBody struct {
 type allocationBody struct {
 	ID          string      `json:"id"`
 	Subject     string      `json:"subject"`
-	Class       string      `json:"class"` // of the credential; empty for none
+	Class       string      `json:"class"`               // of the credential; empty for none
+	Bandwidth   int64       `json:"bandwidth,omitempty"` // of the credential, in bits/s; absent where the class's counts
 	Transport   string      `json:"transport"`
 	Client      string      `json:"client"`
 	Server      string      `json:"server"`
@@ -77,7 +78,7 @@ type peerBody struct {
 
 func rowOf(i *relay.AllocationInfo) allocationBody {
 	b := allocationBody{
-		ID: i.ID.String(), Subject: i.Subject, Class: i.Class, Transport: i.Transport.String(),
+		ID: i.ID.String(), Subject: i.Subject, Class: i.Class, Bandwidth: i.Bandwidth, Transport: i.Transport.String(),
 		Client: i.Client.String(), Server: i.Server.String(), Protocol: "udp", Relayed: []string{},
 		Created: i.Created.UTC(), Expires: i.Expires.UTC(), Permissions: i.Permissions, Channels: i.Channels,
 		FromClient: trafficOf(i.FromClient), ToClient: trafficOf(i.ToClient),

@@ -21,7 +21,8 @@ type allowance struct {
 	leases []*lease // by worker; each one's own is set before its first packet
 
 	// guarded by allowances.mu
-	class       string // of the credential that the user's newest allocation was made with
+	grant       grant           // of the credential that the user's newest allocation was made with
+	made        allocation.Time // when that was
 	allocations int
 	waits       bool // in allowances.waiting
 }

@@ -202,7 +202,7 @@ func (w *worker) takeIn(p *parcel) (*allocation.Allocation, error) {
 	*l = p.link
 	l.id = id
 	if w.view(l.allowance); l.allowance == nil { // users may be counted since it left
-		w.join(a, l)
+		w.join(a, l, false)
 	}
 	w.tickets.adopt(a, p.mobile)
 	w.table.Review(a, w.policy.AllowedAddr) // a reload may have changed the policy while it was on its way

@@ -29,7 +29,7 @@ type link struct {
 	relays    [2]netio.Socket // by family index
 	next      *origin         // where the client is moving to; nil: it is not
 	home      *worker         // gets origin's datagrams and forwards them; nil: this one
-	class     string          // of the credential, for reload
+	grant     *grant          // of the credential; nil where it says nothing of what its user may use
 	allowance *allowance      // of the user; nil where nothing of a user's is counted
 	issued    int64           // when the credential was, unix milliseconds; 0: not known
 	tcp       *tcpLink        // nil but for a TCP allocation

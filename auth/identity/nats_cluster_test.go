@@ -4,29 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-)
 
-// freePorts are ports of loopback that nobody listens on at the moment.
-func freePorts(t testing.TB, n int) []string {
-	t.Helper()
-	var ports []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		ok(t, err)
-		defer l.Close()
-		_, port, err := net.SplitHostPort(l.Addr().String())
-		ok(t, err)
-		ports = append(ports, port)
-	}
-	return ports
-}
+	"turnout/internal/ports"
+)
 
 // TestCluster keeps three replicas on three servers and loses the one that the
 // clients are at: writers in several services lose no change, each reads what it
@@ -34,16 +20,18 @@ func freePorts(t testing.TB, n int) []string {
 func TestCluster(t *testing.T) {
 	t.Parallel()
 	binary, folder := natsBinary(t), t.TempDir()
-	ports := freePorts(t, 6)
-	routes := fmt.Sprintf("nats://127.0.0.1:%s,nats://127.0.0.1:%s,nats://127.0.0.1:%s", ports[3], ports[4], ports[5])
+	first := ports.Reserve(t, 6).First
+	client := func(i int) string { return fmt.Sprint("127.0.0.1:", first+i) }
+	route := func(i int) string { return fmt.Sprint("nats://127.0.0.1:", first+3+i) }
+	routes := strings.Join([]string{route(0), route(1), route(2)}, ",")
 	var urls []string
 	servers := make([]*exec.Cmd, 3)
 	for i := range servers {
-		servers[i] = exec.Command(binary, "-js", "-sd", filepath.Join(folder, fmt.Sprint(i)), "-a", "127.0.0.1", "-p", ports[i],
-			"-n", fmt.Sprint("server", i), "-cluster_name", "test", "-cluster", "nats://127.0.0.1:"+ports[3+i], "-routes", routes)
+		servers[i] = exec.Command(binary, "-js", "-sd", filepath.Join(folder, fmt.Sprint(i)), "-a", "127.0.0.1", "-p", fmt.Sprint(first+i),
+			"-n", fmt.Sprint("server", i), "-cluster_name", "test", "-cluster", route(i), "-routes", routes)
 		ok(t, servers[i].Start())
 		t.Cleanup(func() { _ = servers[i].Process.Kill(); _ = servers[i].Wait() })
-		urls = append(urls, "nats://127.0.0.1:"+ports[i])
+		urls = append(urls, "nats://"+client(i))
 	}
 	open := func() *NATS {
 		ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
@@ -101,7 +89,7 @@ func TestCluster(t *testing.T) {
 		t.Errorf("generation %d after 10 revocations, want 11", last.Generation)
 	}
 	for i := range servers {
-		if strings.HasSuffix(stores[2].conn.ConnectedUrl(), ports[i]) {
+		if strings.HasSuffix(stores[2].conn.ConnectedUrl(), client(i)) {
 			_ = servers[i].Process.Kill()
 		}
 	}

@@ -3,7 +3,6 @@ package identity
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"turnout/internal/ci"
+	"turnout/internal/ports"
 )
 
 // A natsServer is a real server in a process of its own, on loopback.
@@ -42,19 +42,8 @@ func natsBinary(t testing.TB) string {
 	return path
 }
 
-func newServer(binary, folder string) (*natsServer, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		return nil, err
-	}
+func newServer(binary, folder, port string) (*natsServer, error) {
 	s := &natsServer{binary: binary, port: port, folder: folder, url: "nats://127.0.0.1:" + port}
-	if err := l.Close(); err != nil {
-		return nil, err
-	}
 	return s, s.start()
 }
 
@@ -108,7 +97,8 @@ func sharedServer(t testing.TB) *natsServer {
 	defer shared.Unlock()
 	if shared.server == nil && shared.err == nil {
 		if shared.folder, shared.err = os.MkdirTemp("", "turnout-nats-"); shared.err == nil {
-			shared.server, shared.err = newServer(binary, filepath.Join(shared.folder, "js"))
+			// The server outlives this test and its reservation, but is never off its port.
+			shared.server, shared.err = newServer(binary, filepath.Join(shared.folder, "js"), ports.One(t))
 		}
 	}
 	if shared.err != nil {

@@ -11,13 +11,15 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"turnout/internal/ports"
 )
 
 // TestLostServer takes the server away and gives it back: what is known goes on
 // being read, what cannot be written says so, and no revocation is missed.
 func TestLostServer(t *testing.T) {
 	t.Parallel()
-	server, err := newServer(natsBinary(t), t.TempDir())
+	server, err := newServer(natsBinary(t), t.TempDir(), ports.One(t))
 	ok(t, err)
 	t.Cleanup(func() { server.stop() })
 	ctx := within(t)
@@ -91,7 +93,7 @@ func TestLostServer(t *testing.T) {
 // TestManyOutages revokes all the time while the server comes and goes.
 func TestManyOutages(t *testing.T) {
 	t.Parallel()
-	server, err := newServer(natsBinary(t), t.TempDir())
+	server, err := newServer(natsBinary(t), t.TempDir(), ports.One(t))
 	ok(t, err)
 	t.Cleanup(func() { server.stop() })
 	fleet := natsStore(t, server, "turnout")
@@ -139,7 +141,7 @@ func TestNoServer(t *testing.T) {
 // TestRefusedUser tells a server that does not want us from one that is away: waiting does not help.
 func TestRefusedUser(t *testing.T) {
 	t.Parallel()
-	port := freePorts(t, 1)[0]
+	port := ports.One(t)
 	server := exec.Command(natsBinary(t), "-js", "-sd", t.TempDir(), "-a", "127.0.0.1", "-p", port, "--user", "turnout", "--pass", "right")
 	ok(t, server.Start())
 	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })

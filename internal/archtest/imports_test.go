@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"internal/ci":          {},
 	"internal/conformance": {},
 	"internal/peertest":    {},
+	"internal/ports":       {}, // for tests alone
 	"deploy":               {},
 	"relay":                {"allocation", "auth", "stun", "internal/netio"},
 	"client":               {"stun", "internal/netio"},

@@ -30,7 +30,8 @@ var mayImport = map[string][]string{
 	"internal/tally":       {},
 	"internal/top":         {}, // a client of the admin API like any other
 	"internal/archtest":    {},
-	"internal/ci":          {},
+	"internal/ci":          {},                         // for tests alone
+	"internal/callers":     {"stun", "internal/netio"}, // likewise
 	"internal/conformance": {},
 	"internal/peertest":    {},
 	"internal/ports":       {}, // for tests alone

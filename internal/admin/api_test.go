@@ -106,7 +106,7 @@ func TestList(t *testing.T) {
 		}
 	}
 	w := o.ask("GET", "/v1/allocations?limit=1&subject=bob")
-	const want = `{"allocations":[{"id":"0000000200000001","subject":"bob","class":"gold","transport":"tls","client":"198.51.100.1:4000","server":"192.0.2.1:3478","protocol":"udp",` +
+	const want = `{"allocations":[{"id":"0000000200000001","subject":"bob","class":"gold","bandwidth":64000,"transport":"tls","client":"198.51.100.1:4000","server":"192.0.2.1:3478","protocol":"udp",` +
 		`"relayed":["192.0.2.1:50001","[2001:db8::1]:50000"],"created":"2026-11-21T12:00:00Z","expires":"2026-11-21T12:10:00Z","permissions":2,"channels":1,` +
 		`"fromClient":{"packets":3,"bytes":300},"toClient":{"packets":4,"bytes":400}}],"next":"0000000200000001","total":5}`
 	if got := strings.TrimSpace(w.Body.String()); got != want {

@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"turnout/internal/ci"
 	"turnout/internal/ports"
 )
 
@@ -36,11 +36,7 @@ func natsBinary(t testing.TB) string {
 		path, _ = exec.LookPath("nats-server")
 	}
 	if path == "" {
-		const text = "no nats-server in PATH and no NATS_SERVER: go install github.com/nats-io/nats-server/v2@latest"
-		if os.Getenv("CI") == "true" {
-			t.Fatal(text)
-		}
-		t.Skip(text)
+		ci.Lacks(t, "no nats-server in PATH and no NATS_SERVER: go install github.com/nats-io/nats-server/v2@latest")
 	}
 	return path
 }
@@ -58,7 +54,7 @@ func (s *natsServer) start() error {
 	if err := s.command.Start(); err != nil {
 		return err
 	}
-	end := time.After(20 * time.Second)
+	end := time.After(time.Minute)
 	for {
 		if c, err := nats.Connect(s.url); err == nil {
 			js, err := c.JetStream()
@@ -124,9 +120,7 @@ var buckets atomic.Int64
 // natsStore opens a store with buckets of its own.
 func natsStore(t testing.TB, s *natsServer, bucket string) *NATS {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	n, err := OpenNATS(ctx, NATSConfig{URL: s.url, Bucket: bucket})
+	n, err := OpenNATS(within(t), NATSConfig{URL: s.url, Bucket: bucket})
 	if err != nil {
 		t.Fatal(err)
 	}

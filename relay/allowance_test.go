@@ -272,8 +272,7 @@ func TestPaceIsMended(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			r := rate(a.rate.Load())
-			c.awaitPaid(a, r, r.of(64<<10)) // 18 hours
+			c.awaitPaid(rate(a.rate.Load()).of(64<<10), &a.rate) // 18 hours
 		}()
 		time.Sleep(1500 * time.Millisecond)
 		s.replace(newQuotas(Config{UserBandwidth: 1_000_000}), 1)

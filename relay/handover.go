@@ -228,7 +228,10 @@ func (w *worker) refuseParcel(p *parcel) {
 
 // closeParcel ends an allocation that no table takes.
 func (w *worker) closeParcel(p *parcel) {
+	a := p.allocation.Allocation()
 	w.counters.add(transportCounter(counterEnded, p.link.origin.tuple.Transport), 1)
+	w.observeEnd(a)
+	w.logEnd(a, p.allocation.Subject(), p.link.started, EndNotAdopted)
 	for _, s := range p.link.relays {
 		if s != nil {
 			w.closing = append(w.closing, s)

@@ -40,7 +40,7 @@ var limits = [numLimits]struct {
 	LimitTotalAllocations:    {"total_allocations", "quota.total.allocations", "508, or 300 to alternates"},
 	LimitPorts:               {"ports", "relay.ports", "508, or 300 to alternates"},
 	LimitUserBandwidth:       {"user_bandwidth", "quota.user.bandwidth, classes or bandwidth-claim of api.issuers", "dropped; TCP connections wait"},
-	LimitAllocationBandwidth: {"allocation_bandwidth", "quota.allocation.bandwidth", "dropped"},
+	LimitAllocationBandwidth: {"allocation_bandwidth", "quota.allocation.bandwidth", "dropped; TCP connections wait"},
 	LimitNewPeers:            {"new_peers", "limits.new-peers", "508; dropped"},
 	LimitPermissions:         {"permissions", "limits.permissions", "508"},
 	LimitChannels:            {"channels", "limits.channels", "508"},

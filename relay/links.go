@@ -119,11 +119,12 @@ func (w *worker) expired(a *allocation.Allocation, ipv4, ipv6 bool) {
 
 // unlink closes an allocation's sockets and tells the log.
 func (w *worker) unlink(a *allocation.Allocation, why EndReason) {
-	w.endConnections(a)
+	w.endConnections(a, false)
+	w.endConnections(a, true)
 	if why != EndNotOpened {
 		w.counters.add(transportCounter(counterEnded, a.FiveTuple().Transport), 1)
 		w.observeEnd(a)
-		w.logEnd(a, why)
+		w.logEnd(a, w.table.Subject(a), w.links[a.ID().Index()].started, why)
 	}
 	w.closeRelay(a, false)
 	w.closeRelay(a, true)
@@ -142,8 +143,9 @@ func (w *worker) observeEnd(a *allocation.Allocation) {
 	w.counters.observe(distributionBytes, t.BytesIn+t.BytesOut)
 }
 
-// closeRelay closes the relay socket of one family, at the end of the round.
+// closeRelay closes the relay socket of one family, at the end of the round, or its listener and connections at once.
 func (w *worker) closeRelay(a *allocation.Allocation, ipv6 bool) {
+	w.endConnections(a, ipv6)
 	id := a.ID()
 	if id.Index() >= len(w.links) || w.links[id.Index()].id != id {
 		return

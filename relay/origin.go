@@ -40,6 +40,7 @@ type link struct {
 type tcpLink struct {
 	listeners   [2]net.Listener                // by family index, in place of relays
 	connections map[netip.AddrPort]*connection // by peer; some may have ended just now
+	accounts    *[2]account                    // of the allocation's bandwidth, by way; the connections share them
 }
 
 // connections are those of a TCP allocation; nil for another one.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"turnout/internal/ci"
 	"turnout/internal/ports"
 )
 
@@ -36,11 +37,7 @@ func natsBinary(t testing.TB) string {
 		path, _ = exec.LookPath("nats-server")
 	}
 	if path == "" {
-		const text = "no nats-server in PATH and no NATS_SERVER: go install github.com/nats-io/nats-server/v2@latest"
-		if os.Getenv("CI") == "true" {
-			t.Fatal(text)
-		}
-		t.Skip(text)
+		ci.Lacks(t, "no nats-server in PATH and no NATS_SERVER: go install github.com/nats-io/nats-server/v2@latest")
 	}
 	return path
 }

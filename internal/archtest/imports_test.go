@@ -30,6 +30,7 @@ var mayImport = map[string][]string{
 	"internal/tally":       {},
 	"internal/top":         {}, // a client of the admin API like any other
 	"internal/archtest":    {},
+	"internal/ci":          {},
 	"internal/conformance": {},
 	"internal/peertest":    {},
 	"internal/ports":       {}, // for tests alone

@@ -243,9 +243,8 @@ type Quota struct {
 
 // An AllocationQuota bounds one allocation.
 type AllocationQuota struct {
-	// Bits a second of payload that it may relay by UDP, each way; what exceeds it by more than a second's worth is dropped.
-	// TCP allocations are not bounded: TCP sees to congestion itself.
-	// If zero, no limit. Reloadable.
+	// Bits a second of payload that it may relay, each way. Datagrams that exceed it by more than a second's worth are
+	// dropped; the connections of a TCP allocation share it, and are slowed down. If zero, no limit. Reloadable.
 	Bandwidth int `key:"bandwidth" reload:"true" default:"0" min:"0"`
 }
 

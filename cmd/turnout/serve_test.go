@@ -34,7 +34,7 @@ func (c *console) serving(t *testing.T, args ...string) (stop func() int) {
 		cancel()
 		return <-code
 	}
-	for deadline := time.Now().Add(10 * time.Second); c.out.String() == ""; {
+	for deadline := time.Now().Add(time.Minute); c.out.String() == ""; {
 		select {
 		case got := <-code:
 			code <- got

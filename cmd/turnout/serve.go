@@ -17,10 +17,10 @@ import (
 
 	"turnout/auth/token"
 	"turnout/internal/admin"
-	"turnout/internal/api"
 	"turnout/internal/config"
 	"turnout/internal/metrics"
 	"turnout/internal/secure"
+	"turnout/internal/web"
 	"turnout/relay"
 )
 
@@ -81,7 +81,7 @@ type service struct {
 	admins   []operatorListener
 	keep     atomic.Pointer[keep]           // nil before it is open, and where nothing is kept
 	verifier atomic.Pointer[token.Verifier] // nil without api
-	api      *api.Server                    // nil where there is none
+	api      *web.Server                    // nil where there is none
 	ended    chan error                     // one value from each goroutine
 	running  int                            // goroutines
 }
@@ -244,9 +244,11 @@ func (s *service) listenAPI(l *config.Loaded, tr *transports) (at netip.AddrPort
 	if l.API.Listen.Scheme == "https" {
 		shown = secure.Server(tr.https, tr.certificates)
 	}
-	if s.api, err = api.Listen(l.API.Listen.Addr, shown, s.log); err != nil {
+	listener, err := web.Listen(l.API.Listen.Addr)
+	if err != nil {
 		return at, fmt.Errorf("api.listen: %w", err)
 	}
+	s.api = web.New(listener, shown, s.log)
 	return s.api.Addr(), nil
 }
 

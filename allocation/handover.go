@@ -122,6 +122,12 @@ func (t *Table) adoptChannel(a *Allocation, h handedChannel, now Time) {
 	t.wheel.set(nodeChannel|node(n), h.expires, now)
 }
 
+// Allocation is what was taken, as it was then, for logs: its ID finds nothing any more. It is valid until Adopt or Discard.
+func (h *Handover) Allocation() *Allocation { return &h.state }
+
+// Subject is Request.Subject of the allocation. It is looked up in the ledger, under a lock.
+func (h *Handover) Subject() string { return h.ledger.name(h.state.subject) }
+
 // Discard ends an allocation that no table adopts: its ports go back to the pool and its user is charged no longer. After
 // Adopt it does nothing.
 func (h *Handover) Discard() {

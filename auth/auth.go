@@ -13,8 +13,9 @@
 //	<unix expiry>:<subject>:~1.<key id>.<class>.<issued, unix ms>.<mac>
 //
 // and its password base64(HMAC-SHA1(secret, username)). The part from ":~1." on
-// is the suffix of credentials that this package issued; other services that
-// hold the secret make usernames without it. See [Issuer] and [Verifier] for
+// is the suffix of credentials that this package issued; those that grant a
+// bandwidth have it behind the time of issue, and ":~2." in place of ":~1.". Other
+// services that hold the secret make usernames without a suffix. See [Issuer] and [Verifier] for
 // what each of them admits.
 //
 // The package imports the standard library only, does no I/O and reads no

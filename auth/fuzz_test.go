@@ -19,7 +19,7 @@ func FuzzUsername(f *testing.F) {
 	v := verifier(f, VerifierConfig{Keyring: k, Users: map[string]string{"alice": "wonderland"}})
 	issued := map[string]Grant{}
 	for _, g := range []Grant{
-		{Subject: "bob", Class: "gold"}, {Subject: "8:acs:6f0c_2b"}, {Subject: vectorUser, Class: "a-1"}, {Subject: ":~1.k1.gold.1.AAAAAAAAAAAAAAAA"},
+		{Subject: "bob", Class: "gold"}, {Subject: "8:acs:6f0c_2b"}, {Subject: vectorUser, Class: "a-1"}, {Subject: "bob", Class: "1", Bandwidth: 64_000}, {Subject: ":~1.k1.gold.1.AAAAAAAAAAAAAAAA"},
 		{Subject: strings.Repeat("x", 400), Class: "abcdefghijklmnop", Issued: time.UnixMilli(1)},
 	} {
 		if g.Issued.IsZero() {
@@ -45,7 +45,7 @@ func FuzzUsername(f *testing.F) {
 		}
 		clear(cold.cache.tags)
 		again, err2 := v.Verify(&cold, m, username, MD5, testNow)
-		if err != err2 || err == nil && (string(got.Subject) != string(again.Subject) || string(got.Class) != string(again.Class) || !got.Issued.Equal(again.Issued)) {
+		if err != err2 || err == nil && (string(got.Subject) != string(again.Subject) || string(got.Class) != string(again.Class) || got.Bandwidth != again.Bandwidth || !got.Issued.Equal(again.Issued)) {
 			t.Fatalf("%q: %v and %v, %v and %v", username, got, again, err, err2)
 		}
 		if err != nil {
@@ -58,7 +58,7 @@ func FuzzUsername(f *testing.F) {
 		if ours != !got.Issued.IsZero() {
 			t.Fatalf("%q: issued %v", username, got.Issued)
 		}
-		if ours && (string(got.Subject) != g.Subject || string(got.Class) != g.Class) || !ours && got.Class != nil {
+		if ours && (string(got.Subject) != g.Subject || string(got.Class) != g.Class || got.Bandwidth != g.Bandwidth) || !ours && (got.Class != nil || got.Bandwidth != 0) {
 			t.Fatalf("%q: %v", username, got)
 		}
 	})

@@ -21,12 +21,18 @@ type Grant struct {
 	Subject string
 	// Class names a quota class, [a-z0-9-]{1,16}. If empty, [DefaultClass].
 	Class string
+	// Bandwidth is what the subject's allocations may relay together, both ways, in bits
+	// of payload a second, at most [MaxBandwidth]. If zero, what the class has.
+	Bandwidth int64
 	// Issued is the time of issue that a revocation is compared with, to the
 	// millisecond. If zero, now.
 	Issued time.Time
 	// Expires is when the grant ends: no credential outlives it. Required.
 	Expires time.Time
 }
+
+// MaxBandwidth is the most that a grant can carry, in bits/s: more than any relay has.
+const MaxBandwidth = 1e12
 
 // A Credential is what a TURN client takes. Printed or logged it shows its
 // username only.
@@ -64,7 +70,7 @@ func (i *Issuer) Issue(g Grant, now time.Time) (Credential, error) {
 	username = strconv.AppendInt(username, g.Expires.Unix(), 10)
 	username = append(username, ':')
 	username = append(username, g.Subject...)
-	username = appendSuffix(username, key.id, g.Class, g.Issued)
+	username = appendSuffix(username, key.id, &g)
 	if over := len(username) + macSize - MaxUsername; over > 0 {
 		return Credential{}, fmt.Errorf("%w: is %d bytes too long", ErrSubject, over)
 	}
@@ -84,6 +90,9 @@ func (g *Grant) complete(now time.Time) error {
 	}
 	if g.Class != "" && !validWord(g.Class) {
 		return fmt.Errorf("class %q: want 1 to 16 of a-z, 0-9 and -", g.Class)
+	}
+	if g.Bandwidth < 0 || g.Bandwidth > MaxBandwidth {
+		return fmt.Errorf("bandwidth of %d bits/s: want 0 to %d", g.Bandwidth, int64(MaxBandwidth))
 	}
 	if g.Subject == "" {
 		g.Subject = rand.Text()

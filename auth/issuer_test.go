@@ -3,7 +3,7 @@ package auth
 import (
 	"encoding/base64"
 	"errors"
-	"fmt"
+	"maps"
 	"math/rand/v2"
 	"regexp"
 	"strings"
@@ -42,6 +42,17 @@ func TestIssueKnownAnswer(t *testing.T) {
 	}
 }
 
+// A credential with a bandwidth of its own has the other suffix, and that must stay too.
+func TestIssueKnownBandwidth(t *testing.T) {
+	t.Parallel()
+	c := issue(t, keyring(t, key("k1", "secret")), Grant{Subject: "bob", Class: "gold", Bandwidth: 2_000_000, Expires: time.Unix(1_700_003_600, 0)})
+	const signed = "1700003600:bob:~2.k1.gold.1700000000250.2000000."
+	const want = signed + "WVKIw2lHklj-VNYC"
+	if c.Username != want || c.Password != thirdParty("secret", want) {
+		t.Errorf("%s\nwant %s", c.Username, want)
+	}
+}
+
 func TestIssueDefaults(t *testing.T) {
 	t.Parallel()
 	k := keyring(t, key("k1", "secret"))
@@ -73,6 +84,8 @@ func TestIssueRefuses(t *testing.T) {
 		{Grant{Subject: long, Expires: later}, ErrSubject},
 		{Grant{Subject: "bob", Class: "Gold", Expires: later}, nil},
 		{Grant{Subject: "bob", Class: "a.b", Expires: later}, nil},
+		{Grant{Subject: "bob", Bandwidth: -1, Expires: later}, nil},
+		{Grant{Subject: "bob", Bandwidth: MaxBandwidth + 1, Expires: later}, nil},
 		{Grant{Subject: "bob", Class: "abcdefghijklmnopq", Expires: later}, nil},
 		{Grant{Subject: "bob", Expires: time.Unix(1e15, 0)}, nil},
 		{Grant{Subject: "bob", Issued: time.Unix(-1, 0), Expires: later}, nil},
@@ -133,10 +146,11 @@ func TestIssueVerifyIdentity(t *testing.T) {
 	var st VerifierState
 	for range 3000 {
 		g := Grant{
-			Subject: randomSubject(r),
-			Class:   []string{"", "gold", "a-1", "abcdefghijklmnop"}[r.IntN(4)],
-			Issued:  time.UnixMilli(r.Int64N(1e13)),
-			Expires: testNow.Add(time.Second + time.Duration(r.Int64N(int64(48*time.Hour)))),
+			Subject:   randomSubject(r),
+			Class:     []string{"", "gold", "a-1", "abcdefghijklmnop"}[r.IntN(4)],
+			Bandwidth: []int64{0, 0, 1, 64_000, MaxBandwidth}[r.IntN(5)],
+			Issued:    time.UnixMilli(r.Int64N(1e13)),
+			Expires:   testNow.Add(time.Second + time.Duration(r.Int64N(int64(48*time.Hour)))),
 		}
 		c := issue(t, k, g)
 		for _, a := range []Algorithm{MD5, SHA256} {
@@ -150,9 +164,9 @@ func TestIssueVerifyIdentity(t *testing.T) {
 					t.Errorf("%q: %d checks of integrity", c.Username, m.checks)
 				}
 				if string(got.Subject) != g.Subject || string(got.Class) != g.Class || (g.Class == "") != (got.Class == nil) ||
-					!got.Issued.Equal(g.Issued) || !got.Expires.Equal(c.Expires) || got.Expires.After(g.Expires) || !got.Charged ||
+					got.Bandwidth != g.Bandwidth || !got.Issued.Equal(g.Issued) || !got.Expires.Equal(c.Expires) || got.Expires.After(g.Expires) || !got.Charged ||
 					string(got.Key) != string(m.key) {
-					t.Fatalf("%v became %v", fmt.Sprintf("%q", g), got)
+					t.Fatalf("%#v became %v", g, got)
 				}
 			}
 		}
@@ -165,14 +179,34 @@ func TestForgedSuffix(t *testing.T) {
 	const secret = "secret"
 	k := keyring(t, key("k1", secret), key("k2", "other secret"))
 	v := verifier(t, VerifierConfig{Keyring: k})
-	c := issue(t, k, Grant{Subject: "bob", Class: "silver", Issued: time.UnixMilli(1_699_999_999_000)})
+	grant := Grant{Subject: "bob", Class: "silver", Issued: time.UnixMilli(1_699_999_999_000)}
+	c := issue(t, k, grant)
+	checkForged(t, v, secret, c, map[string]string{
+		"suffix repeated":    c.Username + c.Username[strings.Index(c.Username, ":~1."):],
+		"a bandwidth":        strings.Replace(c.Username, ":~1.k1.silver.1699999999000.", ":~2.k1.silver.1699999999000.8000.", 1),
+		"mark of the second": strings.Replace(c.Username, ":~1.", ":~2.", 1),
+	})
+	grant.Bandwidth = 8000
+	c = issue(t, k, grant)
+	checkForged(t, v, secret, c, map[string]string{
+		"suffix repeated":   c.Username + c.Username[strings.Index(c.Username, ":~2."):],
+		"bandwidth":         strings.Replace(c.Username, ".8000.", ".9000.", 1),
+		"no bandwidth":      strings.Replace(c.Username, ":~2.k1.silver.1699999999000.8000.", ":~1.k1.silver.1699999999000.", 1),
+		"bandwidth of 0":    strings.Replace(c.Username, ".8000.", ".0.", 1),
+		"mark of the first": strings.Replace(c.Username, ":~2.", ":~1.", 1),
+	})
+}
+
+// checkForged verifies what a holder of the secret makes of c: forgeries of every kind of credential, and others by what they are.
+func checkForged(t *testing.T, v *Verifier, secret string, c Credential, others map[string]string) {
+	t.Helper()
 	at := strings.LastIndexByte(c.Username, '.') + 1
 	mac := c.Username[at:]
 	raw, err := base64.RawURLEncoding.DecodeString(mac)
 	if err != nil || len(raw) != 12 {
 		t.Fatal(mac, err)
 	}
-	for what, forged := range map[string]string{
+	all := map[string]string{
 		"class":           strings.Replace(c.Username, ".silver.", ".gold.", 1),
 		"time of issue":   strings.Replace(c.Username, ".1699999999000.", ".1799999999000.", 1),
 		"key id":          strings.Replace(c.Username, ".k1.", ".k2.", 1),
@@ -184,9 +218,10 @@ func TestForgedSuffix(t *testing.T) {
 		"no mac":          c.Username[:at],
 		"longer mac":      c.Username + "A",
 		"other mac":       c.Username[:at] + strings.Repeat("A", 16),
-		"suffix repeated": c.Username + c.Username[strings.Index(c.Username, ":~1."):],
 		"name of another": "1700003600:eve" + c.Username[len("1700003600:bob"):],
-	} {
+	}
+	maps.Copy(all, others)
+	for what, forged := range all {
 		if forged == c.Username {
 			t.Fatalf("%s: not forged", what)
 		}
@@ -200,8 +235,8 @@ func TestForgedSuffix(t *testing.T) {
 				t.Errorf("%s: %v", what, err)
 				break
 			}
-			if got.Class != nil || !got.Issued.IsZero() {
-				t.Errorf("%s: class %q, issued %v", what, got.Class, got.Issued)
+			if got.Class != nil || got.Bandwidth != 0 || !got.Issued.IsZero() {
+				t.Errorf("%s: class %q, bandwidth %d, issued %v", what, got.Class, got.Bandwidth, got.Issued)
 			}
 			if subject := forged[strings.IndexByte(forged, ':')+1:]; string(got.Subject) != subject || !got.Charged {
 				t.Errorf("%s: subject %q, want %q", what, got.Subject, subject)

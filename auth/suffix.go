@@ -11,6 +11,10 @@ import (
 // `expiry:subject` can:
 //
 //	:~1.<key id>.<class>.<issued, unix ms>.<mac>
+//	:~2.<key id>.<class>.<issued, unix ms>.<bandwidth, bits/s>.<mac>
+//
+// The second form is that of credentials with a bandwidth, and of no others: relays of
+// earlier versions know the first alone.
 //
 // mac is base64url of the first 12 bytes of HMAC-SHA256 over all that stands
 // before it, expiry and subject included, under a key derived from the secret.
@@ -22,13 +26,16 @@ type suffix struct {
 	id     []byte
 	class  []byte
 	issued int64 // unix milliseconds
+
+	bandwidth int64 // bits/s; 0: none of its own
 }
 
 const (
-	suffixMark = ":~1."
-	macBytes   = 12                      // 96 bits, which no one guesses online
-	macSize    = macBytes * 4 / 3        // as text, no padding
-	minSuffix  = 4 + 2 + 2 + 2 + macSize // one byte each for key id, class and time
+	suffixMark    = ":~1."
+	bandwidthMark = ":~2."                  // as long as suffixMark
+	macBytes      = 12                      // 96 bits, which no one guesses online
+	macSize       = macBytes * 4 / 3        // as text, no padding
+	minSuffix     = 4 + 2 + 2 + 2 + macSize // one byte each for key id, class and time
 )
 
 // DefaultClass stands in the suffix of a credential without a class, where
@@ -42,22 +49,40 @@ func parseSuffix(whole []byte) (suffix, bool) {
 	if len(whole) < minSuffix || whole[s.mac-1] != '.' {
 		return suffix{}, false
 	}
-	rest, issued, ok := cutPart(whole[:s.mac-1], maxDigits, isDigit)
+	rest, last, ok := cutPart(whole[:s.mac-1], maxDigits, isDigit)
 	if !ok {
 		return suffix{}, false
 	}
-	s.issued, _ = parseDigits(issued)
-	if rest, s.class, ok = cutPart(rest, maxWord, wordByte); !ok {
+	n, _ := parseDigits(last)
+	if s.readWords(rest) && s.begins(suffixMark, whole) {
+		s.issued = n
+		return s, true
+	}
+	if rest, last, ok = cutPart(rest, maxDigits, isDigit); !ok || n == 0 {
 		return suffix{}, false
 	}
-	if rest, s.id, ok = cutPart(rest, maxWord, wordByte); !ok {
-		return suffix{}, false
+	s.bandwidth = n
+	s.issued, _ = parseDigits(last)
+	if s.readWords(rest) && s.begins(bandwidthMark, whole) {
+		return s, true
 	}
-	s.start = len(rest) + 1 - len(suffixMark)
-	if s.start <= 0 || string(whole[s.start:s.start+len(suffixMark)]) != suffixMark {
-		return suffix{}, false
+	return suffix{}, false
+}
+
+// readWords reads key id and class from the end of b, and where the suffix begins if
+// a mark stands before them.
+func (s *suffix) readWords(b []byte) (ok bool) {
+	if b, s.class, ok = cutPart(b, maxWord, wordByte); !ok {
+		return false
 	}
-	return s, true
+	b, s.id, ok = cutPart(b, maxWord, wordByte)
+	s.start = len(b) + 1 - len(suffixMark)
+	return ok
+}
+
+// begins says whether a mark stands where the suffix begins, and something before it.
+func (s *suffix) begins(mark string, whole []byte) bool {
+	return s.start > 0 && string(whole[s.start:s.start+len(mark)]) == mark
 }
 
 // cutPart cuts the last part of b, 1 to most bytes that the predicate likes, and
@@ -85,16 +110,24 @@ func (s *suffix) classOf() []byte {
 }
 
 // appendSuffix appends everything of a suffix but the mac.
-func appendSuffix(dst []byte, id, class string, issued time.Time) []byte {
+func appendSuffix(dst []byte, id string, g *Grant) []byte {
+	class, mark := g.Class, suffixMark
 	if class == "" {
 		class = DefaultClass
 	}
-	dst = append(dst, suffixMark...)
+	if g.Bandwidth > 0 {
+		mark = bandwidthMark
+	}
+	dst = append(dst, mark...)
 	dst = append(dst, id...)
 	dst = append(dst, '.')
 	dst = append(dst, class...)
 	dst = append(dst, '.')
-	dst = strconv.AppendInt(dst, issued.UnixMilli(), 10)
+	dst = strconv.AppendInt(dst, g.Issued.UnixMilli(), 10)
+	if g.Bandwidth > 0 {
+		dst = append(dst, '.')
+		dst = strconv.AppendInt(dst, g.Bandwidth, 10)
+	}
 	return append(dst, '.')
 }
 

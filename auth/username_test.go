@@ -80,9 +80,18 @@ func TestParseSuffixRefuses(t *testing.T) {
 	const mac = "AAAAAAAAAAAAAAAA"
 	for _, text := range []string{
 		"", mac, "." + mac,
-		":~1.k.c.1." + mac,          // nothing before it
-		"1:b~1.k.c.1." + mac,        // no colon
-		"1:b:~2.k.c.1." + mac,       // another version
+		":~1.k.c.1." + mac,         // nothing before it
+		"1:b~1.k.c.1." + mac,       // no colon
+		"1:b:~3.k.c.1." + mac,      // another version
+		"1:b:~3.k.c.1.8000." + mac, // likewise
+		"1:b:~2.k.c.1." + mac,      // no bandwidth
+		"1:b:~2.k.c.1.0." + mac,    // none either
+		"1:b:~2.k.c.1.8e3." + mac,  // no number
+		"1:b:~2.k.c..8000." + mac,  // no time
+		"1:b:~2.k.c.1.-8." + mac,   // signed
+		"1:b:~2.k.c.1.1.8." + mac,  // one part too many
+		":~2.k.c.1.8000." + mac,    // nothing before it
+		"1:b:~2.k.c.1.1234567890123456." + mac,
 		"1:b:~1..c.1." + mac,        // no key id
 		"1:b:~1.k..1." + mac,        // no class
 		"1:b:~1.k.c.." + mac,        // no time
@@ -102,6 +111,12 @@ func TestParseSuffixRefuses(t *testing.T) {
 		if s, ok := parseSuffix([]byte(text)); ok {
 			t.Errorf("%q: %+v", text, s)
 		}
+	}
+	if s, ok := parseSuffix([]byte("1:b:~2.1.2.3.4." + mac)); !ok || string(s.id) != "1" || string(s.class) != "2" || s.issued != 3 || s.bandwidth != 4 || s.start != 3 {
+		t.Errorf("a suffix of numbers alone: %+v", s)
+	}
+	if s, ok := parseSuffix([]byte("1:b:~1.1.2.3." + mac)); !ok || s.issued != 3 || s.bandwidth != 0 {
+		t.Errorf("likewise, without a bandwidth: %+v", s)
 	}
 	if _, ok := parseSuffix([]byte("1:~1.abcdefghijklmnop.abcdefghijklmnop.123456789012345." + mac)); !ok {
 		t.Error("the longest parts are refused")

@@ -61,6 +61,8 @@ type Verified struct {
 	Key     []byte // long-term key, 16 or 32 bytes: for the integrity of the answer
 	Subject []byte // who; for a static user its name, for a bare expiry empty
 	Class   []byte // quota class; nil: the default one
+	// Bandwidth is the credential's own, in bits/s, in place of the class's; 0: it has none.
+	Bandwidth int64
 	// Issued and Expires are zero where they are not known: without a suffix,
 	// and for static users.
 	Issued, Expires time.Time
@@ -181,7 +183,7 @@ func (v *Verifier) verifyDerived(st *VerifierState, m Signed, a Algorithm, now t
 	}
 	r := Verified{Key: st.key, Subject: p.subjectOf(authentic), Expires: p.expires}
 	if authentic {
-		r.Class, r.Issued = p.suffix.classOf(), p.suffix.issuedAt()
+		r.Class, r.Bandwidth, r.Issued = p.suffix.classOf(), p.suffix.bandwidth, p.suffix.issuedAt()
 	}
 	r.Charged = len(r.Subject) > 0
 	if err := v.admit(&r, st.username, now); err != nil {

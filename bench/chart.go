@@ -8,7 +8,7 @@ import (
 // A Chart is a picture of a report, as the program in bench/plot draws it.
 type Chart struct {
 	Title, X, Y string
-	Kind        string // "points" and "lines" have X and Y values, "bars" have Labels and Y values
+	Kind        string // "lines" have X and Y values, "bars" have Labels and Y values
 	LogX, LogY  bool
 	Labels      []string `json:",omitempty"` // of a bar chart's groups
 	Ticks       []Tick   `json:",omitempty"` // of the X axis, in place of numbers
@@ -61,19 +61,36 @@ func (s *Series) addSpread(f Spread, factor float64) {
 	s.High = append(s.High, f.Max*factor)
 }
 
+// throughputChart is what the server relays for each processor that it keeps busy: at a fixed rate it relays what is sent,
+// and at its limit it keeps one busy, so that neither figure alone says much.
 func (r *Report) throughputChart() Chart {
-	return Chart{
-		Title: "Throughput against CPU", X: "processors that the server kept busy", Y: "thousand packets relayed a second", Kind: "points",
-		Series: r.perServer(Traffic, func(s *Series, _ ScenarioResult, m Summary) {
-			s.X = append(s.X, m.Busy.Median)
-			s.addSpread(m.Relayed, 1e-3)
-		}),
+	c := Chart{Title: "Throughput against CPU", Y: "thousand packets a second, one processor", Kind: "bars", Labels: r.scenarioNames(Traffic)}
+	c.Series = r.perServer(Traffic, func(s *Series, _ ScenarioResult, m Summary) { s.addRate(m.CPU) })
+	return c
+}
+
+// addRate appends how many thousand packets a second of the processor's time are enough for, by its nanoseconds a packet; none
+// where nothing was relayed.
+func (s *Series) addRate(cost Spread) {
+	rate := func(ns float64) float64 {
+		if ns <= 0 {
+			return 0
+		}
+		return 1e6 / ns
 	}
+	s.Y = append(s.Y, rate(cost.Median))
+	s.Low = append(s.Low, rate(cost.Max))
+	s.High = append(s.High, rate(cost.Min))
+}
+
+// scenarioNames are the names of the scenarios of a purpose as people write them.
+func (r *Report) scenarioNames(p Purpose) (names []string) {
+	r.of(p, func(s ScenarioResult) { names = append(names, strings.ReplaceAll(s.Scenario.Name, "-", " ")) })
+	return names
 }
 
 func (r *Report) costChart() Chart {
-	c := Chart{Title: "CPU for a relayed packet", Y: "microseconds of the server", Kind: "bars"}
-	r.of(Traffic, func(s ScenarioResult) { c.Labels = append(c.Labels, strings.ReplaceAll(s.Scenario.Name, "-", " ")) })
+	c := Chart{Title: "CPU for a relayed packet", Y: "microseconds of the server", Kind: "bars", Labels: r.scenarioNames(Traffic)}
 	c.Series = r.perServer(Traffic, func(s *Series, _ ScenarioResult, m Summary) { s.addSpread(m.CPU, 1e-3) })
 	return c
 }
@@ -99,8 +116,7 @@ func (r *Report) latencyChart() Chart {
 func rank(percentile float64) float64 { return 100 / (100 - percentile) }
 
 func (r *Report) memoryChart() Chart {
-	c := Chart{Title: "Memory of an allocation", Y: "kilobytes of the server", Kind: "bars"}
-	r.of(Allocations, func(s ScenarioResult) { c.Labels = append(c.Labels, strings.ReplaceAll(s.Scenario.Name, "-", " ")) })
+	c := Chart{Title: "Memory of an allocation", Y: "kilobytes of the server", Kind: "bars", Labels: r.scenarioNames(Allocations)}
 	c.Series = r.perServer(Allocations, func(s *Series, _ ScenarioResult, m Summary) { s.addSpread(m.AllocationMemory, 1e-3) })
 	return c
 }

@@ -4,7 +4,6 @@ package deploy
 
 import (
 	"io/fs"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"turnout/internal/ports"
 )
 
 // TestImage builds the image, looks at what is in it, and runs it without any
@@ -84,12 +85,7 @@ func inside(t *testing.T, root string, arguments ...string) *exec.Cmd {
 // serveInside serves until it is ready and ends on SIGTERM with status 0.
 func serveInside(t *testing.T, root string) {
 	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	admin := l.Addr().String()
-	l.Close()
+	admin := "127.0.0.1:" + ports.One(t)
 	c := inside(t, root, "serve")
 	c.Env = append(c.Env, "TURNOUT_ADMIN_LISTEN="+admin, `TURNOUT_LISTEN=["udp://127.0.0.1:0"]`,
 		`TURNOUT_RELAY_ADDRESSES=["127.0.0.1"]`, `TURNOUT_AUTH_SECRETS=["a-secret-of-some-length"]`)
@@ -100,7 +96,7 @@ func serveInside(t *testing.T, root string) {
 	}
 	ready := false
 	client := http.Client{Timeout: time.Second}
-	for deadline := time.Now().Add(15 * time.Second); !ready && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); !ready && time.Now().Before(deadline); {
 		if r, err := client.Get("http://" + admin + "/readyz"); err == nil {
 			r.Body.Close()
 			ready = r.StatusCode == http.StatusOK

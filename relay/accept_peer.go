@@ -20,7 +20,7 @@ func (w *worker) openTCP(a *allocation.Allocation, ipv6 bool) error {
 	id := a.ID()
 	link := w.linkOf(id)
 	if link.tcp == nil {
-		link.tcp = &tcpLink{connections: map[netip.AddrPort]*connection{}}
+		link.tcp = &tcpLink{connections: map[netip.AddrPort]*connection{}, accounts: new([2]account)}
 	}
 	link.tcp.listeners[family(ipv6)] = l
 	w.connections.tasks.Go(func() { w.runPeers(l, id) })

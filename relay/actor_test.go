@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -347,7 +348,11 @@ func (a *actor) become(l line) {
 				a.fatalf("%v", err)
 			}
 			now := time.Now()
-			c, err := auth.NewIssuer(a.script.keyring).Issue(auth.Grant{Subject: v, Class: l.values["class"], Issued: now, Expires: now.Add(ttl)}, now)
+			bandwidth, err := strconv.ParseInt(cmp.Or(l.values["bandwidth"], "0"), 10, 64)
+			if err != nil {
+				a.fatalf("%v", err)
+			}
+			c, err := auth.NewIssuer(a.script.keyring).Issue(auth.Grant{Subject: v, Class: l.values["class"], Bandwidth: bandwidth, Issued: now, Expires: now.Add(ttl)}, now)
 			if err != nil {
 				a.fatalf("%v", err)
 			}
@@ -358,7 +363,7 @@ func (a *actor) become(l line) {
 			a.realm, a.nonce, a.challenge = b.realm, b.nonce, b.challenge
 		case "token":
 			a.becomeHolder(v, l)
-		case "ttl", "class", "skew", "server", "mac-key":
+		case "ttl", "class", "bandwidth", "skew", "server", "mac-key":
 		default:
 			a.fatalf("a client is no %s", k)
 		}

@@ -1,33 +1,28 @@
 package relay
 
-import (
-	"sync/atomic"
-	"time"
-
-	"turnout/allocation"
-)
+import "turnout/allocation"
 
 // An allowance is what one user's allocations may relay together, both ways: a token bucket that holds a second's worth
 // of its bandwidth. The workers that have allocations of the user share it, and the connections of its TCP allocations,
 // whose goroutines move data without a worker.
 //
-// The bucket is one word, the time at which all that was relayed is paid for. A worker reads it once a round, for the
-// first packet of the user, and goes by what it read (a lease); what it relayed it charges once, when the round ends. So
-// a packet costs no atomic operation. Workers that read at the same time may together relay more than there is; the next
-// rounds of all of them pay for it, and the rate over any longer time is exact.
+// A worker reads the bucket once a round, for the first packet of the user, and goes by what it read (a lease); what it
+// relayed it charges once, when the round ends. So a packet costs no atomic operation. Workers that read at the same time
+// may together relay more than there is; the next rounds of all of them pay for it, and the rate over any longer time is
+// exact.
 //
 // See docs/decisions/limits.md.
 type allowance struct {
 	name string // immutable
 
-	paid     atomic.Int64 // allocation.Time up to which everything is paid for
-	rate     atomic.Int64 // a rate; 0 for no limit
-	newPeers bucket       // of peers, see newpeer.go
+	account         // of its bandwidth
+	newPeers bucket // of peers, see newpeer.go
 
 	leases []*lease // by worker; each one's own is set before its first packet
 
 	// guarded by allowances.mu
-	class       string // of the credential that the user's newest allocation was made with
+	grant       grant           // of the credential that the user's newest allocation was made with
+	made        allocation.Time // when that was
 	allocations int
 	waits       bool // in allowances.waiting
 }
@@ -74,90 +69,7 @@ func (l *lease) spend(n int) {
 	l.spent += cost
 }
 
-// free is how much may be relayed now, in the time that it takes; not more than nothing when the bucket is empty.
-func (a *allowance) free(now allocation.Time) allocation.Duration {
-	return bandwidthBurst - allocation.Duration(max(0, a.paid.Load()-int64(now)))
-}
-
-// charge takes a cost from the bucket, which may owe something then, and returns how long that will take to be paid.
-func (a *allowance) charge(cost allocation.Duration, now allocation.Time) (debt allocation.Duration) {
-	for {
-		old := a.paid.Load()
-		paid := max(old, int64(now)) + int64(cost)
-		if a.paid.CompareAndSwap(old, paid) {
-			return allocation.Duration(paid-int64(now)) - bandwidthBurst
-		}
-	}
-}
-
-// setRate has the bucket be filled at another rate. What is owed is so many bytes still: who owed an hour's worth of next to
-// nothing owes little of much.
-func (a *allowance) setRate(r rate, now allocation.Time) {
-	before := rate(a.rate.Swap(int64(r)))
-	if before == r {
-		return
-	}
-	for {
-		old := a.paid.Load()
-		owed := before.rescale(allocation.Duration(max(0, old-int64(now))), r)
-		if a.paid.CompareAndSwap(old, int64(now)+int64(owed)) {
-			return
-		}
-	}
-}
-
 // full says whether nothing of what is kept here matters any more.
 func (a *allowance) full(now allocation.Time) bool {
 	return a.paid.Load() <= int64(now) && a.newPeers.paid.Load() <= int64(now)
-}
-
-// pace is called when a connection of a TCP allocation has moved n bytes, which cannot be dropped: it waits until they
-// are paid for, and nothing more is read meanwhile, which TCP tells the sender. It returns when the connection ends.
-func (c *connection) pace(n int) {
-	a := c.allowance.Load()
-	if a == nil {
-		return
-	}
-	r := rate(a.rate.Load())
-	if r == 0 {
-		return
-	}
-	now := allocation.Time(time.Since(c.worker.start))
-	debt := a.charge(r.of(n), now)
-	if debt <= 0 {
-		return
-	}
-	c.all.paced.Add(1)
-	c.tellPaced(a, now)
-	c.awaitPaid(a, r, debt)
-}
-
-// paceStep is how soon a connection that waits sees that its user may relay more now.
-const paceStep = allocation.Second
-
-// awaitPaid waits until a debt is paid at the rate r, or the one that a reload has put in its place, or the connection ends.
-func (c *connection) awaitPaid(a *allowance, r rate, debt allocation.Duration) {
-	for debt > 0 {
-		step := min(debt, paceStep)
-		wait := time.NewTimer(time.Duration(step))
-		select {
-		case <-wait.C:
-		case <-c.over:
-			wait.Stop()
-			return
-		}
-		debt -= step
-		if now := rate(a.rate.Load()); now != r {
-			debt, r = r.rescale(debt, now), now
-		}
-	}
-}
-
-// tellPaced has the log tell of it, which a second may do once.
-func (c *connection) tellPaced(a *allowance, now allocation.Time) {
-	told := c.toldPaced.Load()
-	if told != 0 && int64(now) < told+int64(allocation.Second) || !c.toldPaced.CompareAndSwap(told, int64(now)) {
-		return
-	}
-	c.worker.inbox.put(post{do: func(w *worker) { w.tally(LimitUserBandwidth, culprit{subject: a.name}) }})
 }

@@ -19,7 +19,7 @@ func TestAllowance(t *testing.T) {
 	for _, workers := range []int{1, 2, 8} {
 		for _, bitsPerSecond := range []int64{64_000, 1_000_000, 50_000_000, 10_000_000_000} {
 			s := newAllowances(workers, newQuotas(Config{UserBandwidth: bitsPerSecond}))
-			a := s.join("carol", "", 1)
+			a := s.join("carol", grant{}, 1, 1, true)
 			all := make([]worker, workers)
 			for i := range all {
 				all[i].index = i
@@ -75,8 +75,8 @@ func TestAllowanceIsChargedTogether(t *testing.T) {
 func TestAllowanceIsForgotten(t *testing.T) {
 	t.Parallel()
 	s := newAllowances(1, newQuotas(Config{UserBandwidth: 8000}))
-	carol, dave := s.join("carol", "", 1), s.join("dave", "", 1)
-	if s.join("carol", "", 1) != carol || dave == carol {
+	carol, dave := s.join("carol", grant{}, 1, 1, true), s.join("dave", grant{}, 1, 1, true)
+	if s.join("carol", grant{}, 1, 1, true) != carol || dave == carol {
 		t.Fatal("an allowance is not a user's")
 	}
 	carol.charge(allocation.Second/2, 1)
@@ -86,17 +86,17 @@ func TestAllowanceIsForgotten(t *testing.T) {
 	}
 	s.leave(carol, 3)
 	s.leave(dave, 3)
-	if s.join("carol", "", 4) != carol {
+	if s.join("carol", grant{}, 4, 4, true) != carol {
 		t.Error("forgotten while something was owed: making allocations anew is a way around the limit")
 	}
 	s.leave(carol, 4)
 	for i := range 1000 { // ever again, while something is owed
-		s.leave(s.join("carol", "", allocation.Time(5+i)), allocation.Time(5+i))
+		s.leave(s.join("carol", grant{}, allocation.Time(5+i), allocation.Time(5+i), true), allocation.Time(5+i))
 	}
 	if len(s.waiting) > 2 {
 		t.Errorf("%d entries wait for two users", len(s.waiting))
 	}
-	erin := s.join("erin", "", allocation.Time(allocation.Second))
+	erin := s.join("erin", grant{}, allocation.Time(allocation.Second), allocation.Time(allocation.Second), true)
 	if s.len() != 1 || len(s.waiting) != 0 {
 		t.Errorf("%d users, want one; %d wait", s.len(), len(s.waiting))
 	}
@@ -111,7 +111,7 @@ func TestAllowanceOfAClass(t *testing.T) {
 	t.Parallel()
 	classes := map[string]Class{"gold": {Bandwidth: 2_000_000}}
 	s := newAllowances(1, newQuotas(Config{UserBandwidth: 1_000_000, Classes: classes}))
-	a := s.join("carol", "", 1)
+	a := s.join("carol", grant{}, 1, 1, true)
 	is := func(what string, bitsPerSecond int64) {
 		t.Helper()
 		if got, want := rate(a.rate.Load()), rateOf(bitsPerSecond); got != want {
@@ -119,11 +119,18 @@ func TestAllowanceOfAClass(t *testing.T) {
 		}
 	}
 	is("no class", 1_000_000)
-	s.join("carol", "gold", 1)
+	s.join("carol", grant{class: "gold"}, 1, 1, true)
 	is("gold", 2_000_000)
-	s.join("carol", "tin", 1)
+	s.join("carol", grant{class: "tin"}, 1, 1, true)
 	is("a class that nobody knows", 1_000_000)
-	s.join("carol", "gold", 1)
+	s.join("carol", grant{class: "gold"}, 2, 2, true)
+	s.join("carol", grant{bandwidth: 64_000}, 2, 3, false)
+	is("an older allocation, which moves to another worker", 2_000_000)
+	s.join("carol", grant{class: "gold", bandwidth: 64_000}, 3, 3, true)
+	is("a credential's own", 64_000)
+	s.replace(newQuotas(Config{UserBandwidth: 1_000_000}), 3)
+	is("a credential's own, while others have another", 64_000)
+	s.join("carol", grant{class: "gold"}, 4, 4, true)
 	s.replace(newQuotas(Config{Classes: map[string]Class{"gold": {Bandwidth: 3_000_000}}}), 0)
 	is("gold, replaced", 3_000_000)
 	s.replace(newQuotas(Config{}), 0)
@@ -219,13 +226,13 @@ func TestRateIsMended(t *testing.T) {
 	t.Parallel()
 	now := allocation.Time(allocation.Second)
 	s := newAllowances(1, newQuotas(Config{UserBandwidth: 1000, Classes: map[string]Class{"gold": {Bandwidth: 100_000}}}))
-	a := s.join("carol", "", now)
+	a := s.join("carol", grant{}, now, now, true)
 	a.charge(rate(a.rate.Load()).of(125_000), now) // a thousand seconds' worth
-	s.join("carol", "gold", now)
+	s.join("carol", grant{class: "gold"}, now, now, true)
 	if owed := -(a.free(now) - bandwidthBurst); owed < 9*allocation.Second || owed > 11*allocation.Second {
 		t.Errorf("%d ns are owed at a hundred times the rate", owed)
 	}
-	s.join("carol", "", now)
+	s.join("carol", grant{}, now, now, true)
 	if owed := -(a.free(now) - bandwidthBurst); owed < 999*allocation.Second || owed > 1001*allocation.Second {
 		t.Errorf("%d ns are owed at the first rate again", owed)
 	}
@@ -259,14 +266,13 @@ func TestPaceIsMended(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newAllowances(1, newQuotas(Config{UserBandwidth: 8}))
-		a := s.join("carol", "", 1)
+		a := s.join("carol", grant{}, 1, 1, true)
 		c := &connection{over: make(chan struct{})}
 		began := time.Now()
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			r := rate(a.rate.Load())
-			c.awaitPaid(a, r, r.of(64<<10)) // 18 hours
+			c.awaitPaid(rate(a.rate.Load()).of(64<<10), &a.rate) // 18 hours
 		}()
 		time.Sleep(1500 * time.Millisecond)
 		s.replace(newQuotas(Config{UserBandwidth: 1_000_000}), 1)

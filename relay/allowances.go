@@ -2,6 +2,7 @@ package relay
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"turnout/allocation"
 )
@@ -14,6 +15,10 @@ import (
 type allowances struct {
 	workers int // immutable
 
+	// always is set by the first credential with a bandwidth of its own: from then on every user's traffic is counted, since
+	// whose allocations are to share one is not known before.
+	always atomic.Bool
+
 	mu      sync.Mutex
 	quotas  *quotas               // guarded by mu
 	byName  map[string]*allowance // guarded by mu
@@ -24,27 +29,29 @@ func newAllowances(workers int, q *quotas) *allowances {
 	return &allowances{workers: workers, quotas: q, byName: map[string]*allowance{}}
 }
 
-// join is the allowance of a user that makes an allocation. What the class of its credential may use is the user's from
-// now on: the service has put the user into another class, or did so first elsewhere.
-func (s *allowances) join(name, class string, now allocation.Time) *allowance {
+// join is the allowance of a user that has an allocation, which was made at some time; begins says that it was just now. What
+// the credential of the newest one grants is the user's: the service has put the user into another class, or gave it another
+// bandwidth.
+func (s *allowances) join(name string, g grant, made, now allocation.Time, begins bool) *allowance {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sweepLocked(now)
 	a := s.byName[name]
 	if a == nil {
-		a = &allowance{name: name, leases: make([]*lease, s.workers)}
+		a = &allowance{name: name, made: -1, leases: make([]*lease, s.workers)}
 		s.byName[name] = a
 	}
 	a.allocations++
-	a.class = class
-	a.take(s.quotas, now)
+	if begins || made > a.made {
+		a.grant, a.made = g, made
+		a.take(s.quotas, now)
+	}
 	return a
 }
 
 // take makes the rate that of the quotas. The caller holds allowances.mu.
 func (a *allowance) take(q *quotas, now allocation.Time) {
-	c, _ := q.of([]byte(a.class))
-	a.setRate(rateOf(c.Bandwidth), now)
+	a.setRate(rateOf(q.bandwidth(a.grant)), now)
 }
 
 // replace puts other quotas into effect.
@@ -92,13 +99,20 @@ func (s *allowances) len() int {
 	return len(s.byName)
 }
 
-// join gives an allocation that begins its user's allowance, where a user's traffic is counted.
-func (w *worker) join(a *allocation.Allocation, l *link) {
-	user := w.table.User(a)
-	if user == "" || !w.quotas.Load().meter() {
+// join gives an allocation its user's allowance, where a user's traffic is counted. It begins, or it has lived elsewhere, or
+// uncounted, until now.
+func (w *worker) join(a *allocation.Allocation, l *link, begins bool) {
+	user, g := w.table.User(a), l.grant.read()
+	if user == "" {
 		return
 	}
-	l.allowance = w.allowances.join(user, l.class, w.now)
+	if g.bandwidth > 0 && w.allowances.always.CompareAndSwap(false, true) {
+		joinAll(w.workers)
+	}
+	if !w.allowances.always.Load() && !w.quotas.Load().meter() {
+		return
+	}
+	l.allowance = w.allowances.join(user, g, a.Created(), w.now, begins)
 	w.view(l.allowance)
 	for _, c := range l.connections() {
 		c.allowance.Store(l.allowance)
@@ -110,7 +124,12 @@ func (w *worker) join(a *allocation.Allocation, l *link) {
 func (s *Server) setQuotas(q *quotas) {
 	s.quotas.Store(q)
 	s.allowances.replace(q, s.now())
-	for _, w := range s.workers {
+	joinAll(s.workers)
+}
+
+// joinAll has every worker give allocations that were made when no user's traffic was counted their user's allowance.
+func joinAll(workers []*worker) {
+	for _, w := range workers {
 		w.inbox.put(post{do: func(w *worker) { w.joinFrom(0) }})
 	}
 }
@@ -125,7 +144,7 @@ func (w *worker) joinFrom(first int) {
 	for i := first; i < end; i++ {
 		if a := w.table.At(i); a != nil {
 			if l := w.links[i]; l.live && l.allowance == nil {
-				w.join(a, l)
+				w.join(a, l, false)
 			}
 		}
 	}

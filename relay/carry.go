@@ -19,7 +19,7 @@ func (c *connection) carryUp(client net.Conn, early []byte) {
 	moved := func(n int) {
 		c.up.Add(uint64(n))
 		c.carried.up.Add(uint64(n))
-		c.pace(n)
+		c.pace(fromClient, n)
 	}
 	if len(early) > 0 {
 		if _, err := c.conn.Write(early); err != nil {
@@ -39,7 +39,7 @@ func (c *connection) carryDown(client net.Conn) {
 	c.carry(client, c.conn, func(n int) {
 		c.down.Add(uint64(n))
 		c.carried.down.Add(uint64(n))
-		c.pace(n)
+		c.pace(toClient, n)
 	})
 	c.halves.Done()
 	c.halves.Wait()

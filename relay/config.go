@@ -110,8 +110,8 @@ type Config struct {
 	// Classes are what credentials of a class may use in place of UserAllocations and UserBandwidth. Those of a class that
 	// is not here have these, and a line in the log says so.
 	Classes map[string]Class
-	// AllocationBandwidth is how many bits a second of payload one allocation may relay by UDP, each way. What exceeds it
-	// by more than a second's worth is dropped. If zero, any number.
+	// AllocationBandwidth is how many bits a second of payload one allocation may relay, each way, its TCP connections
+	// together. What exceeds it by more than a second's worth is dropped, or of TCP connections delayed. If zero, any number.
 	AllocationBandwidth int64
 	// TotalAllocations is how many there may be in all. If zero, as many as ports and descriptors allow.
 	TotalAllocations int

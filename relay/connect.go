@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"net"
 	"net/netip"
 
@@ -45,22 +46,26 @@ func (w *worker) newConnection(a *allocation.Allocation, peer netip.AddrPort) *c
 	l := w.links[a.ID().Index()]
 	c := &connection{
 		peer: peer, worker: w, allocation: a.ID(), control: a.FiveTuple().Client,
-		owner: a.Owner(), key: append([]byte{}, a.Key()...), over: make(chan struct{}),
+		owner: a.Owner(), key: append([]byte{}, a.Key()...), accounts: l.tcp.accounts, over: make(chan struct{}),
 	}
 	c.allowance.Store(l.allowance)
 	l.tcp.connections[peer] = c // in place of one that has ended and is not forgotten yet
 	return c
 }
 
+// errEnded is why a connection that was made is of no use: a reload has denied its peer meanwhile, or its address family was
+// given up.
+var errEnded = errors.New("not wanted any more")
+
 // dialled answers the Connect whose connection stands, or does not.
 func (w *worker) dialled(c *connection, conn net.Conn, err error) {
-	a := w.table.LookupID(c.allocation)
 	if err == nil && !c.await(conn) {
 		conn.Close()
-		return // the allocation has ended, and its client with it
+		err = errEnded
 	}
+	a := w.table.LookupID(c.allocation)
 	if a == nil {
-		return
+		return // it has ended, and its control connection is not to hear of it any more
 	}
 	defer w.recovered(nil, a, nil)
 	to := &w.links[a.ID().Index()].origin
@@ -93,17 +98,20 @@ func (w *worker) forget(c *connection) {
 	}
 }
 
-// endConnections ends the data connections of an allocation. RFC 6062 §5.5.
-func (w *worker) endConnections(a *allocation.Allocation) {
+// endConnections ends the data connections of one family of an allocation. RFC 6062 §5.5.
+func (w *worker) endConnections(a *allocation.Allocation, ipv6 bool) {
 	i := a.ID().Index()
 	if i >= len(w.links) || w.links[i].id != a.ID() {
 		return
 	}
-	for _, c := range w.links[i].connections() {
-		c.settle(a)
-		c.end()
+	all := w.links[i].connections()
+	for peer, c := range all {
+		if peer.Addr().Is6() == ipv6 {
+			c.settle(a)
+			c.end()
+			delete(all, peer)
+		}
 	}
-	clear(w.links[i].connections())
 }
 
 // settle adds what c has moved since the last time to its allocation's traffic.

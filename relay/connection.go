@@ -38,12 +38,14 @@ type connection struct {
 	dialling   context.CancelFunc
 	all        *connections
 	carried    *carried      // all's, of its families
+	accounts   *[2]account   // of the allocation's bandwidth, from and to the client
 	over       chan struct{} // closed when it ends
 
 	allowance atomic.Pointer[allowance] // of the user; nil: none. Set by the worker
-	toldPaced atomic.Int64              // when the log was last told that it waits for the user's bandwidth
+	toldPaced [numPacings]atomic.Int64  // when the log was last told that it waits
 
 	up, down atomic.Uint64  // bytes moved towards the peer, and towards the client
+	pauses   atomic.Uint64  // how often it has waited to be paid for
 	halves   sync.WaitGroup // both ways of a bound connection
 
 	// owned by the worker
@@ -56,7 +58,7 @@ type connection struct {
 	client net.Conn // from the client
 	timer  *time.Timer
 
-	lingered uint64 // likewise: bytes both ways when the last linger began
+	lingered uint64 // likewise: how much had stirred when the last linger began
 }
 
 // A connectionState is how far a connection has come; it never goes back.
@@ -150,15 +152,18 @@ func (c *connection) linger(src net.Conn) {
 	c.lingerLocked(src)
 }
 
-// lingerOn does so again if it has sent something.
+// lingerOn does so again if it has sent something, or was not listened to for a while.
 func (c *connection) lingerOn(src net.Conn) bool {
 	c.all.mu.Lock()
 	defer c.all.mu.Unlock()
-	return c.up.Load()+c.down.Load() != c.lingered && c.lingerLocked(src)
+	return c.stirred() != c.lingered && c.lingerLocked(src)
 }
 
+// stirred grows with every sign of life: bytes moved, and waits in which there could be none.
+func (c *connection) stirred() uint64 { return c.up.Load() + c.down.Load() + c.pauses.Load() }
+
 func (c *connection) lingerLocked(src net.Conn) bool {
-	c.lingered = c.up.Load() + c.down.Load()
+	c.lingered = c.stirred()
 	return c.state != connectionEnded && src.SetReadDeadline(time.Now().Add(closeLinger)) == nil
 }
 

@@ -9,9 +9,10 @@ import (
 // them. It is locked when connections begin, are bound and end; bytes are counted
 // without it.
 type connections struct {
-	carried [2][2]carried  // by the family of the client, then of the peer
-	paced   atomic.Uint64  // how often a connection had to wait for its user's bandwidth
-	tasks   sync.WaitGroup // accepting and dialling; workers alone add to it
+	carried   [2][2]carried             // by the family of the client, then of the peer
+	paced     [numPacings]atomic.Uint64 // how often a connection had to wait for a bandwidth
+	bandwidth atomic.Int64              // of an allocation each way, as a rate: a reload changes it
+	tasks     sync.WaitGroup            // accepting and dialling; workers alone add to it
 
 	mu   sync.Mutex
 	byID map[uint32]*connection // guarded by mu: those that have not ended
@@ -20,7 +21,11 @@ type connections struct {
 // carried is bytes of connections, ended ones included.
 type carried struct{ up, down atomic.Uint64 }
 
-func newConnections() *connections { return &connections{byID: map[uint32]*connection{}} }
+func newConnections(bandwidth rate) *connections {
+	s := &connections{byID: map[uint32]*connection{}}
+	s.bandwidth.Store(int64(bandwidth))
+	return s
+}
 
 // count is how many connections are dialled, pending or bound.
 func (s *connections) count() int {
@@ -31,7 +36,9 @@ func (s *connections) count() int {
 
 // addTo adds what connections carry, which has no packets.
 func (s *connections) addTo(counts *[numCounters]uint64) {
-	counts[counterLimits+int(LimitUserBandwidth)] += s.paced.Load()
+	for why, l := range pacingLimits {
+		counts[counterLimits+int(l)] += s.paced[why].Load()
+	}
 	for client := range s.carried {
 		for peer := range s.carried[client] {
 			up, down := s.carried[client][peer].up.Load(), s.carried[client][peer].down.Load()

@@ -81,7 +81,7 @@ var drops = [numDrops]struct{ name, sentence string }{
 	DropTCPAllocation:         {"tcp_allocation", "A Send indication on a TCP allocation, whose control connection carries no data (RFC 6062 §3)."},
 	DropTruncated:             {"truncated", "A datagram larger than its receive slot, which holds any: the system is not what it says."},
 	DropBandwidth:             {"bandwidth", "Data beyond the bandwidth of an allocation (RFC 8656 §5)."},
-	DropUserBandwidth:         {"user_bandwidth", "Data beyond the bandwidth of a user (quota.user.bandwidth, classes)."},
+	DropUserBandwidth:         {"user_bandwidth", "Data beyond the bandwidth of a user (quota.user.bandwidth, classes, or the credential)."},
 	DropPeerNoPermission:      {"peer_no_permission", "A datagram from a peer without permission (RFC 8656 §9)."},
 	DropPeerSource:            {"peer_source", "A datagram from a source that the peer policy denies."},
 	DropPeerConnection:        {"peer_connection", "A peer's connection to a TCP allocation that has too many, or has just ended; it was closed."},

@@ -206,7 +206,7 @@ func (w *worker) takeIn(p *parcel) (*allocation.Allocation, error) {
 	*l = p.link
 	l.id = id
 	if w.view(l.allowance); l.allowance == nil { // users may be counted since it left
-		w.join(a, l)
+		w.join(a, l, false)
 	}
 	w.tickets.adopt(a, p.mobile)
 	w.table.Review(a, w.policy.AllowedAddr) // a reload may have changed the policy while it was on its way
@@ -232,7 +232,10 @@ func (w *worker) refuseParcel(p *parcel) {
 
 // closeParcel ends an allocation that no table takes.
 func (w *worker) closeParcel(p *parcel) {
+	a := p.allocation.Allocation()
 	w.counters.add(transportCounter(counterEnded, p.link.origin.tuple.Transport), 1)
+	w.observeEnd(a)
+	w.logEnd(a, p.allocation.Subject(), p.link.started, EndNotAdopted)
 	for _, s := range p.link.relays {
 		if s != nil {
 			w.closing = append(w.closing, s)

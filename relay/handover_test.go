@@ -188,8 +188,12 @@ func TestHandOverFails(t *testing.T) {
 			s.abandonIdle(t, network)
 			w.counters.publish(w.poller)
 			back.counters.publish(back.poller)
-			if live := s.Stats().AllocationsBy[allocation.UDP]; live > 0 {
+			stats := s.Stats()
+			if live := stats.AllocationsBy[allocation.UDP]; live > 0 {
 				t.Errorf("%d allocations are counted as live", live)
+			}
+			if told := len(s.ended); told != int(stats.AllocationsTotal) || stats.AllocationSeconds.Count != stats.AllocationsTotal {
+				t.Errorf("of %d allocations the log tells the end of %d, and the histogram that of %d", stats.AllocationsTotal, told, stats.AllocationSeconds.Count)
 			}
 		})
 	}

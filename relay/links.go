@@ -39,9 +39,9 @@ func (w *worker) openRelay(a *allocation.Allocation, ipv6 bool) error {
 	return w.adopt(a, ipv6, s)
 }
 
-// linkChunk is how many links are made at a time: with 224 bytes each as many as fit 16 KiB, one of the heap's sizes. They
+// linkChunk is how many links are made at a time: with 216 bytes each as many as fit 16 KiB, one of the heap's sizes. They
 // never move, and growing leaves no copy behind.
-const linkChunk = 73
+const linkChunk = 75
 
 // linkAt is the link of a slot of the table, made if need be.
 func (w *worker) linkAt(index int) *link {
@@ -83,8 +83,8 @@ func (w *worker) established(a *allocation.Allocation, from *origin) {
 	from.listener.acquire() // it is open, or the request would have been refused
 	l.started = uint32(w.wall.Unix())
 	l.issued = issuedAt(w.request.verified.Issued)
-	l.class = string(w.request.verified.Class)
-	w.join(a, l)
+	l.grant = grantOf(&w.request.verified)
+	w.join(a, l, true)
 	w.counters.add(transportCounter(counterCreated, from.tuple.Transport), 1)
 	w.counters.add(counterMade, 1)
 	if from.stream != nil {
@@ -119,11 +119,12 @@ func (w *worker) expired(a *allocation.Allocation, ipv4, ipv6 bool) {
 
 // unlink closes an allocation's sockets and tells the log.
 func (w *worker) unlink(a *allocation.Allocation, why EndReason) {
-	w.endConnections(a)
+	w.endConnections(a, false)
+	w.endConnections(a, true)
 	if why != EndNotOpened {
 		w.counters.add(transportCounter(counterEnded, a.FiveTuple().Transport), 1)
 		w.observeEnd(a)
-		w.logEnd(a, why)
+		w.logEnd(a, w.table.Subject(a), w.links[a.ID().Index()].started, why)
 	}
 	w.closeRelay(a, false)
 	w.closeRelay(a, true)
@@ -142,8 +143,9 @@ func (w *worker) observeEnd(a *allocation.Allocation) {
 	w.counters.observe(distributionBytes, t.BytesIn+t.BytesOut)
 }
 
-// closeRelay closes the relay socket of one family, at the end of the round.
+// closeRelay closes the relay socket of one family, at the end of the round, or its listener and connections at once.
 func (w *worker) closeRelay(a *allocation.Allocation, ipv6 bool) {
+	w.endConnections(a, ipv6)
 	id := a.ID()
 	if id.Index() >= len(w.links) || w.links[id.Index()].id != id {
 		return

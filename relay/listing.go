@@ -22,6 +22,7 @@ type AllocationInfo struct {
 	ID               allocation.ID // names it until it ends, or its client moves to another worker
 	Subject          string        // who made it; of a static user its name
 	Class            string        // of the credential; empty for none
+	Bandwidth        int64         // of the credential, in bits a second; 0: the class's counts
 	Transport        allocation.Transport
 	Client, Server   netip.AddrPort
 	TCP              bool              // of RFC 6062
@@ -138,9 +139,9 @@ func (w *worker) passes(a *allocation.Allocation, f *Filter) bool {
 
 // describe copies what operators see of an allocation.
 func (w *worker) describe(a *allocation.Allocation) AllocationInfo {
-	tuple, traffic := a.FiveTuple(), a.Traffic()
+	tuple, traffic, g := a.FiveTuple(), a.Traffic(), w.links[a.ID().Index()].grant.read()
 	return AllocationInfo{
-		ID: a.ID(), Subject: w.table.Subject(a), Class: w.links[a.ID().Index()].class,
+		ID: a.ID(), Subject: w.table.Subject(a), Class: g.class, Bandwidth: g.bandwidth,
 		Transport: tuple.Transport, Client: tuple.Client, Server: tuple.Server,
 		TCP: a.TCP(), Relayed: [2]netip.AddrPort{a.Relayed(false), a.Relayed(true)},
 		Created: w.at(a.Created()), Expires: w.at(max(a.Expires(false), a.Expires(true))),

@@ -41,6 +41,13 @@ func crowded(t testing.TB, n int) *Server {
 			t.Error(err)
 		}
 	})
+	populate(t, network, n)
+	return s
+}
+
+// populate makes n allocations, each by a client that goes away.
+func populate(t testing.TB, network *netio.Memory, n int) {
+	t.Helper()
 	for i := range n {
 		c, err := network.ListenPacket(benchClient(i))
 		if err != nil {
@@ -51,7 +58,6 @@ func crowded(t testing.TB, n int) *Server {
 			t.Fatal(err)
 		}
 	}
-	return s
 }
 
 // occupy makes an allocation with a permission.

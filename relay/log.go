@@ -21,12 +21,13 @@ type endedAllocation struct {
 	why            EndReason
 }
 
-// logEnd hands the line to the log's goroutine: a worker does no I/O of this
-// kind. When the log cannot keep up lines are left out, and counted in the next.
-func (w *worker) logEnd(a *allocation.Allocation, why EndReason) {
+// logEnd hands the line of an allocation that began at a Unix time to the log's
+// goroutine: a worker does no I/O of this kind. When the log cannot keep up lines
+// are left out, and counted in the next.
+func (w *worker) logEnd(a *allocation.Allocation, subject string, started uint32, why EndReason) {
 	e := endedAllocation{
-		subject: w.table.Subject(a), client: a.FiveTuple().Client, transport: a.FiveTuple().Transport,
-		started: time.Unix(int64(w.links[a.ID().Index()].started), 0), ended: w.wall,
+		subject: subject, client: a.FiveTuple().Client, transport: a.FiveTuple().Transport,
+		started: time.Unix(int64(started), 0), ended: w.wall,
 		traffic: *a.Traffic(), why: why,
 	}
 	for _, ipv6 := range [...]bool{false, true} {

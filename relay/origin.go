@@ -29,7 +29,7 @@ type link struct {
 	relays    [2]netio.Socket // by family index
 	next      *origin         // where the client is moving to; nil: it is not
 	home      *worker         // gets origin's datagrams and forwards them; nil: this one
-	class     string          // of the credential, for reload
+	grant     *grant          // of the credential; nil where it says nothing of what its user may use
 	allowance *allowance      // of the user; nil where nothing of a user's is counted
 	issued    int64           // when the credential was, unix milliseconds; 0: not known
 	tcp       *tcpLink        // nil but for a TCP allocation
@@ -40,6 +40,7 @@ type link struct {
 type tcpLink struct {
 	listeners   [2]net.Listener                // by family index, in place of relays
 	connections map[netip.AddrPort]*connection // by peer; some may have ended just now
+	accounts    *[2]account                    // of the allocation's bandwidth, by way; the connections share them
 }
 
 // connections are those of a TCP allocation; nil for another one.

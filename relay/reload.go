@@ -87,6 +87,9 @@ func (s *Server) commit(c Config, next *settings, r relisting) {
 	}
 	s.config = c
 	s.ledger.SetTotal(c.TotalAllocations)
+	if s.connections != nil {
+		s.connections.bandwidth.Store(int64(next.bandwidth))
+	}
 	s.SetAlternates(c.Alternates)
 	before := s.current.Swap(next)
 	s.askEvery(func(w *worker) { w.adoptSettings(next) })

@@ -15,6 +15,7 @@ import (
 	"turnout/allocation"
 	"turnout/auth"
 	"turnout/internal/netio"
+	"turnout/internal/ports"
 	"turnout/stun"
 )
 
@@ -93,10 +94,13 @@ func TestRealReloadWhileRelaying(t *testing.T) {
 // A port that was given up is another program's to open, by every transport.
 func TestRealReloadFreesPorts(t *testing.T) {
 	t.Parallel()
-	tr := secureTransports(t)
+	tr, first := secureTransports(t), ports.Reserve(t, 4).First
 	s := serveReal(t, func(c *Config) {
 		c.Workers = 2
 		secureListeners(tr)(c)
+		for i := range c.Listeners { // ports that nobody else is given while they are free
+			c.Listeners[i].Addr = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(first+i))
+		}
 	})
 	c := s.config
 	c.Listeners = []Listener{{allocation.UDP, netip.MustParseAddrPort("127.0.0.3:0")}}

@@ -30,7 +30,7 @@ func newShared(c Config) (*shared, error) {
 	s.alternates.Store(&c.Alternates)
 	if !c.NoTCP {
 		ports.ServeTCP()
-		s.connections = newConnections()
+		s.connections = newConnections(rateOf(c.AllocationBandwidth))
 	}
 	for _, r := range c.RelayAddresses {
 		if r.External.IsValid() && r.External != r.Bind {

@@ -122,6 +122,7 @@ const (
 	EndNotOpened
 	EndRevoked
 	EndByOperator
+	EndNotAdopted
 )
 
 // String is the reason as logs tell it.
@@ -143,6 +144,8 @@ func (r EndReason) String() string {
 		return "revoked"
 	case EndByOperator:
 		return "ended by the operator"
+	case EndNotAdopted:
+		return "could not go to the worker of its client's new address"
 	}
 	return "no relay socket"
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"testing"
 	"time"
 
 	"turnout/allocation"
@@ -276,23 +275,4 @@ func (g *loopbackGround) dial(udp bool, at int) (net.Conn, error) {
 		return net.Dial("udp", g.at[0][at].Addr.String())
 	}
 	return net.Dial("tcp", g.at[1][at].Addr.String())
-}
-
-// freePort is an address with a port that was free just now.
-func freePort(t *testing.T, network, host string) netip.AddrPort {
-	t.Helper()
-	if network == "tcp4" {
-		l, err := net.Listen(network, host+":0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		return addrPort(l.Addr())
-	}
-	l, err := net.ListenPacket(network, host+":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return addrPort(l.LocalAddr())
 }

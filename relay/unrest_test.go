@@ -15,6 +15,7 @@ import (
 	"turnout/allocation"
 	"turnout/auth"
 	"turnout/internal/netio"
+	"turnout/internal/ports"
 )
 
 // Everything that operators do, at once and at random, while clients allocate, refresh, move, send and go: reloads of
@@ -56,9 +57,10 @@ func (g *memoryGround) rest(r *rand.Rand) { time.Sleep(time.Duration(r.IntN(20))
 func TestRealUnrest(t *testing.T) {
 	t.Parallel()
 	ground := &loopbackGround{echo: echoPeer(t)}
+	port := ports.Reserve(t, 1).First // at both addresses: reloads close and open all of them again and again
 	for i, a := range []string{"127.0.0.1", "127.0.0.2"} {
-		ground.at[0][i] = Listener{allocation.UDP, freePort(t, "udp4", a)}
-		ground.at[1][i] = Listener{allocation.TCP, freePort(t, "tcp4", a)}
+		at := netip.AddrPortFrom(netip.MustParseAddr(a), uint16(port))
+		ground.at[0][i], ground.at[1][i] = Listener{allocation.UDP, at}, Listener{allocation.TCP, at}
 	}
 	u := newUnrest(t, ground, 1, func(c *Config) {
 		c.Network, c.RelayAddresses = realNetwork(t), relayAddresses("127.0.0.1")

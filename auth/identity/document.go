@@ -35,12 +35,11 @@ func EnsureDocument[T any](ctx context.Context, s Store, name string, fresh func
 	return v, err
 }
 
-// ChangeDocument puts what change makes of a document in its place, and gives that.
-// change may be called several times, with what others have made of it meanwhile.
+// ChangeDocument puts what change makes of a document in its place, and gives that and
+// its revision: a watch may have told of a later one before this returns. change may be called several times, with what others have made of it meanwhile.
 // The error matches [ErrNotFound] if there is no such document.
-func ChangeDocument[T any](ctx context.Context, s Store, name string, change func(T) (T, error)) (T, error) {
-	var v T
-	err := update(ctx, s, Documents, name, func(old []byte) ([]byte, error) {
+func ChangeDocument[T any](ctx context.Context, s Store, name string, change func(T) (T, error)) (v T, revision uint64, err error) {
+	revision, err = updated(ctx, s, Documents, name, func(old []byte) ([]byte, error) {
 		if old == nil {
 			return nil, ErrNotFound
 		}
@@ -54,7 +53,7 @@ func ChangeDocument[T any](ctx context.Context, s Store, name string, change fun
 		}
 		return encode(v), nil
 	})
-	return v, err
+	return v, revision, err
 }
 
 // WatchDocument calls apply with a document and with every later state of it, until

@@ -58,7 +58,7 @@ func TestChangeDocument(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, open func() Store) {
 		ctx, s, other := within(t), open(), open()
-		_, err := ChangeDocument(ctx, s, TokenKeysDocument, func(json.RawMessage) (json.RawMessage, error) { return nil, errors.New("called") })
+		_, _, err := ChangeDocument(ctx, s, TokenKeysDocument, func(json.RawMessage) (json.RawMessage, error) { return nil, errors.New("called") })
 		is(t, "change nothing", err, ErrNotFound)
 		_, err = ReadDocument[json.RawMessage](ctx, s, TokenKeysDocument)
 		is(t, "read nothing", err, ErrNotFound)
@@ -80,7 +80,7 @@ func TestChangeDocument(t *testing.T) {
 			t.Errorf("heard %s", got)
 		}
 		for _, want := range []string{`{"keys":[2]}`, `{"keys":[3]}`} {
-			_, err = ChangeDocument(ctx, other, TokenKeysDocument, func(json.RawMessage) (json.RawMessage, error) { return json.RawMessage(want), nil })
+			_, _, err = ChangeDocument(ctx, other, TokenKeysDocument, func(json.RawMessage) (json.RawMessage, error) { return json.RawMessage(want), nil })
 			ok(t, err)
 			if got := <-heard; got != want {
 				t.Errorf("heard %s, want %s", got, want)
@@ -88,7 +88,7 @@ func TestChangeDocument(t *testing.T) {
 		}
 		is(t, "end of the watch", <-ended, stop)
 		refused := errors.New("no")
-		_, err = ChangeDocument(ctx, s, TokenKeysDocument, func(m json.RawMessage) (json.RawMessage, error) { return m, refused })
+		_, _, err = ChangeDocument(ctx, s, TokenKeysDocument, func(m json.RawMessage) (json.RawMessage, error) { return m, refused })
 		is(t, "change that says no", err, refused)
 		_, err = ReadDocument[Secrets](ctx, s, TokenKeysDocument)
 		if err == nil || !strings.Contains(err.Error(), "not readable") {

@@ -1,9 +1,7 @@
 package identity
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +12,9 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"turnout/internal/ci"
+	"turnout/internal/ports"
 )
 
 // A natsServer is a real server in a process of its own, on loopback.
@@ -35,28 +36,13 @@ func natsBinary(t testing.TB) string {
 		path, _ = exec.LookPath("nats-server")
 	}
 	if path == "" {
-		const text = "no nats-server in PATH and no NATS_SERVER: go install github.com/nats-io/nats-server/v2@latest"
-		if os.Getenv("CI") == "true" {
-			t.Fatal(text)
-		}
-		t.Skip(text)
+		ci.Lacks(t, "no nats-server in PATH and no NATS_SERVER: go install github.com/nats-io/nats-server/v2@latest")
 	}
 	return path
 }
 
-func newServer(binary, folder string) (*natsServer, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		return nil, err
-	}
+func newServer(binary, folder, port string) (*natsServer, error) {
 	s := &natsServer{binary: binary, port: port, folder: folder, url: "nats://127.0.0.1:" + port}
-	if err := l.Close(); err != nil {
-		return nil, err
-	}
 	return s, s.start()
 }
 
@@ -68,7 +54,7 @@ func (s *natsServer) start() error {
 	if err := s.command.Start(); err != nil {
 		return err
 	}
-	end := time.After(20 * time.Second)
+	end := time.After(time.Minute)
 	for {
 		if c, err := nats.Connect(s.url); err == nil {
 			js, err := c.JetStream()
@@ -110,7 +96,8 @@ func sharedServer(t testing.TB) *natsServer {
 	defer shared.Unlock()
 	if shared.server == nil && shared.err == nil {
 		if shared.folder, shared.err = os.MkdirTemp("", "turnout-nats-"); shared.err == nil {
-			shared.server, shared.err = newServer(binary, filepath.Join(shared.folder, "js"))
+			// The server outlives this test and its reservation, but is never off its port.
+			shared.server, shared.err = newServer(binary, filepath.Join(shared.folder, "js"), ports.One(t))
 		}
 	}
 	if shared.err != nil {
@@ -133,9 +120,7 @@ var buckets atomic.Int64
 // natsStore opens a store with buckets of its own.
 func natsStore(t testing.TB, s *natsServer, bucket string) *NATS {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	n, err := OpenNATS(ctx, NATSConfig{URL: s.url, Bucket: bucket})
+	n, err := OpenNATS(within(t), NATSConfig{URL: s.url, Bucket: bucket})
 	if err != nil {
 		t.Fatal(err)
 	}

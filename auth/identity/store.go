@@ -97,20 +97,27 @@ func checkKey(key string) error {
 // update changes a record until nobody else did in between. change gets nil
 // where there is no record, and returns nil to leave things as they are.
 func update(ctx context.Context, s Store, k Kind, key string, change func(old []byte) ([]byte, error)) error {
+	_, err := updated(ctx, s, k, key, change)
+	return err
+}
+
+// updated is update, and gives the revision that the record has then.
+func updated(ctx context.Context, s Store, k Kind, key string, change func(old []byte) ([]byte, error)) (uint64, error) {
 	for try := 0; ; try++ {
 		old, err := s.Read(ctx, k, key)
 		if err != nil && !errors.Is(err, ErrNotFound) {
-			return err
+			return 0, err
 		}
 		value, err := change(old.Value)
 		if err != nil || value == nil {
-			return err
+			return old.Revision, err
 		}
-		if _, err = s.Write(ctx, k, key, value, old.Revision); !errors.Is(err, ErrConflict) {
-			return err
+		revision, err := s.Write(ctx, k, key, value, old.Revision)
+		if !errors.Is(err, ErrConflict) {
+			return revision, err
 		}
 		if err := pause(ctx, try); err != nil {
-			return err
+			return 0, err
 		}
 	}
 }

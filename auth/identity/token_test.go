@@ -72,7 +72,7 @@ func TestTokens(t *testing.T) {
 			t.Error("a credential made of a token after the revocation is refused")
 		}
 
-		stored, err = ChangeDocument(ctx, s, TokenKeysDocument, func(m json.RawMessage) (json.RawMessage, error) {
+		stored, _, err = ChangeDocument(ctx, s, TokenKeysDocument, func(m json.RawMessage) (json.RawMessage, error) {
 			k, err := token.ParseKeySet(m)
 			if err != nil {
 				return nil, err

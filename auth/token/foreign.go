@@ -69,10 +69,8 @@ func (i *Issuer) read(o object, r *Verified) error {
 	if r.Class, err = i.class(o); err != nil {
 		return err
 	}
-	if i.BandwidthClaim != "" {
-		if r.Bandwidth, err = o.count(i.BandwidthClaim); err != nil {
-			return err
-		}
+	if r.Bandwidth, err = i.bandwidth(o); err != nil {
+		return err
 	}
 	r.ID, err = o.text("jti")
 	return err
@@ -104,19 +102,7 @@ func (i *Issuer) class(o object) (string, error) {
 	if i.ClassClaim == "" {
 		return "", nil
 	}
-	name := i.ClassClaim
-	if path, ok := strings.CutPrefix(name, "/"); ok {
-		steps := strings.Split(path, "/")
-		for _, step := range steps[:len(steps)-1] {
-			raw, _ := o.present(step)
-			inner, err := parseObject(raw)
-			if err != nil {
-				return "", nil // nothing there
-			}
-			o = inner
-		}
-		name = steps[len(steps)-1]
-	}
+	o, name := follow(o, i.ClassClaim)
 	values, err := o.list(name)
 	if err != nil {
 		return "", err
@@ -130,4 +116,35 @@ func (i *Issuer) class(o object) (string, error) {
 		}
 	}
 	return "", nil
+}
+
+// bandwidth reads bits/s. What is no number refuses the token: to go on without it would
+// give the user another bandwidth than the issuer meant.
+func (i *Issuer) bandwidth(o object) (int64, error) {
+	if i.BandwidthClaim == "" {
+		return 0, nil
+	}
+	o, name := follow(o, i.BandwidthClaim)
+	n, err := o.count(name)
+	return min(n, i.MaxBandwidth), err
+}
+
+// follow finds the object that a claim stands in, and its name there: a name with a
+// leading slash is a path. Where that leads nowhere, the object is empty.
+func follow(o object, claim string) (object, string) {
+	path, ok := strings.CutPrefix(claim, "/")
+	if !ok {
+		return o, claim
+	}
+	steps := strings.Split(path, "/")
+	last := len(steps) - 1
+	for _, step := range steps[:last] {
+		raw, _ := o.present(step)
+		inner, err := parseObject(raw)
+		if err != nil {
+			return object{}, steps[last]
+		}
+		o = inner
+	}
+	return o, steps[last]
 }

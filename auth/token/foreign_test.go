@@ -65,7 +65,7 @@ func TestForeignClaims(t *testing.T) {
 	issuer := testIssuer()
 	issuer.Scopes = []string{"relay"}
 	issuer.ClassClaim, issuer.Classes = "/realm_access/roles", map[string]string{"gold-users": "gold", "staff": "staff"}
-	issuer.BandwidthClaim = "bps"
+	issuer.BandwidthClaim, issuer.MaxBandwidth = "/turn/bps", 50_000_000
 	v := verifier(t, VerifierConfig{
 		Issuers: []Issuer{issuer}, Client: client(&provider{keys: []jwk{publish("k", "", private.Public())}}),
 		Revoked: func(subject string, generation uint64, issued, _ time.Time) bool {
@@ -99,14 +99,18 @@ func TestForeignClaims(t *testing.T) {
 		{"class", set("realm_access", map[string]any{"roles": []string{"other", "staff", "gold-users"}}), changed(func(v *Verified) { v.Class = "staff" }), nil},
 		{"class of nobody", set("realm_access", map[string]any{"roles": []string{"gold"}}), good, nil},
 		{"no object where the class was", set("realm_access", "x"), good, nil},
-		{"bandwidth", set("bps", 1000000), changed(func(v *Verified) { v.Bandwidth = 1000000 }), nil},
+		{"bandwidth", set("turn", map[string]any{"bps": 1000000}), changed(func(v *Verified) { v.Bandwidth = 1000000 }), nil},
+		{"bandwidth beyond the bound", set("turn", map[string]any{"bps": 50_000_001}), changed(func(v *Verified) { v.Bandwidth = 50_000_000 }), nil},
+		{"bandwidth of nothing", set("turn", map[string]any{"bps": 0}), good, nil},
+		{"bandwidth elsewhere", set("bps", 1000000, "turn", map[string]any{}), good, nil},
+		{"no object where the bandwidth was", set("turn", 1000000), good, nil},
 		{"fractions", set("iat", float64(testNow.Unix())-9.5), changed(func(v *Verified) { v.Issued = time.Unix(testNow.Unix()-10, 5e8) }), nil},
 		{"no time of issue", set("iat", nil), changed(func(v *Verified) { v.Issued = time.Time{} }), nil},
 		{"old but not too old", set("iat", testNow.Add(-DefaultMaxAge).Unix()), changed(func(v *Verified) { v.Issued = time.Unix(testNow.Add(-DefaultMaxAge).Unix(), 0) }), nil},
 
 		{"roles a number", set("realm_access", map[string]any{"roles": 1}), Verified{}, ErrMalformed},
-		{"bandwidth text", set("bps", "1000"), Verified{}, ErrMalformed},
-		{"bandwidth negative", set("bps", -1), Verified{}, ErrMalformed},
+		{"bandwidth text", set("turn", map[string]any{"bps": "1000"}), Verified{}, ErrMalformed},
+		{"bandwidth negative", set("turn", map[string]any{"bps": -1}), Verified{}, ErrMalformed},
 		{"older than revocations last", set("iat", testNow.Add(-DefaultMaxAge-time.Minute).Unix()), Verified{}, ErrExpired},
 		{"no time of issue, ends late", set("iat", nil, "exp", testNow.Add(DefaultMaxAge+time.Minute).Unix()), Verified{}, ErrExpired},
 		{"expired", set("exp", testNow.Unix()-30), Verified{}, ErrExpired},

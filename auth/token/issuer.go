@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"turnout/auth"
 )
 
 // DefaultMaxAge is how old tokens of other issuers may be.
@@ -41,8 +43,13 @@ type Issuer struct {
 	// Classes are values of ClassClaim and the classes they mean; the first value
 	// of the token that stands here counts. If empty, a value is itself the class.
 	Classes map[string]string
-	// BandwidthClaim holds bits/s. If empty, none.
+	// BandwidthClaim holds what the user may relay in bits/s, a whole number that takes
+	// the place of the class's bandwidth; a leading slash makes it a path. If empty, or
+	// where a token has none or 0, the class's.
 	BandwidthClaim string
+	// MaxBandwidth bounds BandwidthClaim: of a larger number it is what counts. If zero,
+	// [auth.MaxBandwidth].
+	MaxBandwidth int64
 	// MaxAge is how old a token may be, whatever its exp: revocations must be
 	// remembered for that long. If zero, [DefaultMaxAge].
 	MaxAge time.Duration
@@ -75,6 +82,12 @@ func (i *Issuer) complete() error {
 		if !validClass(class) {
 			errs = append(errs, fmt.Errorf("class %q: want 1 to 16 of a-z, 0-9 and -", class))
 		}
+	}
+	if i.MaxBandwidth < 0 || i.MaxBandwidth > auth.MaxBandwidth {
+		errs = append(errs, fmt.Errorf("max bandwidth %d: want 0 to %d bits/s", i.MaxBandwidth, int64(auth.MaxBandwidth)))
+	}
+	if i.MaxBandwidth == 0 {
+		i.MaxBandwidth = auth.MaxBandwidth
 	}
 	if i.MaxAge < 0 {
 		errs = append(errs, fmt.Errorf("max age %v is negative", i.MaxAge))

@@ -37,7 +37,8 @@ type Verified struct {
 	Scopes []string
 	// Class is the quota class, empty for the default one.
 	Class string
-	// Bandwidth is what a foreign token grants in bits/s, 0 if it says nothing.
+	// Bandwidth is what a foreign token grants in bits/s, 0 if it says nothing of it: what
+	// the class has.
 	Bandwidth int64
 	// Issued is the time of issue that revocations are compared with: to the
 	// millisecond for an own token, to the second for a foreign one, zero where
@@ -60,5 +61,5 @@ type Verified struct {
 // issue, not the present: a credential made of a token that is being revoked must
 // not look younger than the revocation.
 func (v Verified) Grant() auth.Grant {
-	return auth.Grant{Subject: v.Subject, Class: v.Class, Issued: v.Issued, Expires: v.Expires}
+	return auth.Grant{Subject: v.Subject, Class: v.Class, Bandwidth: v.Bandwidth, Issued: v.Issued, Expires: v.Expires}
 }

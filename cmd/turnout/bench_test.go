@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"turnout/bench"
+	"turnout/internal/ports"
 )
 
 // asCommand makes this test's program the command itself, which bench starts as its parts.
@@ -94,12 +94,7 @@ func readReport(t *testing.T, a *console) (r bench.Report) {
 // TestBenchServer measures a relay that runs already, with static credentials.
 func TestBenchServer(t *testing.T) {
 	t.Parallel()
-	reserved, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := reserved.Addr().String()
-	reserved.Close()
+	address := "127.0.0.1:" + ports.One(t)
 	configuration := file(t, fmt.Sprintf("listen: [udp://%[1]s]\nauth: {users: {alice: wonderland}}\nrelay: {addresses: 127.0.0.1, workers: 1}\npeers: {allow: [127.0.0.0/8]}\n", address))
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()

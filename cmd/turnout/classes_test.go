@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -36,10 +37,16 @@ func newIssuer(t *testing.T) *issuer {
 // token is one for a user with a plan.
 func (i *issuer) token(t *testing.T, user, plan string) string {
 	t.Helper()
+	return i.claims(t, user, jwt.MapClaims{"plan": plan})
+}
+
+// claims is a token for a user that says something more.
+func (i *issuer) claims(t *testing.T, user string, more jwt.MapClaims) string {
+	t.Helper()
 	now := time.Now()
-	k := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{
-		"iss": "https://idp.example", "aud": "turn", "sub": user, "plan": plan, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(),
-	})
+	all := jwt.MapClaims{"iss": "https://idp.example", "aud": "turn", "sub": user, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix()}
+	maps.Copy(all, more)
+	k := jwt.NewWithClaims(jwt.SigningMethodEdDSA, all)
 	k.Header["kid"] = "a"
 	text, err := k.SignedString(i.key)
 	if err != nil {
@@ -107,6 +114,43 @@ peers: {allow: [127.0.0.0/8]}
 	}
 	if code, body := o.ask("DELETE", "/v1/allocations?subject=idp.example:poor", nil); code != http.StatusOK {
 		t.Errorf("%d %s", code, body)
+	}
+	if code := stop(); code != exitOK {
+		t.Errorf("exit %d", code)
+	}
+}
+
+// TestBandwidthOfAToken has users of an issuer get credentials for tokens that say how much they may relay, up to a bound.
+func TestBandwidthOfAToken(t *testing.T) {
+	t.Parallel()
+	idp := newIssuer(t)
+	c, _, service, base, stop := offering(t, `  issuers: [{issuer: "https://idp.example", audience: turn, jwks: "`+idp.URL+`", bandwidth-claim: /turn/bps, max-bandwidth: 800000000}]
+peers: {allow: [127.0.0.0/8]}
+`)
+	turnout := another(t, connectionString(service, decoded(t, accessKey)))
+	relays := func(user string, bps int) {
+		t.Helper()
+		text, _ := turnout(exitOK, "credentials", "--token", idp.claims(t, user, jwt.MapClaims{"turn": map[string]any{"bps": bps}}))
+		flood(t, allocate(t, text), 50)
+	}
+	const reached = `turnout_limits_total{limit="user_bandwidth"}`
+	relays("none", 0) // of its own, and there is no other
+	relays("rich", 900_000_000)
+	o := &operator{t: t, base: base, client: &http.Client{Timeout: 30 * time.Second}}
+	_, body := o.ask("GET", "/v1/allocations", nil)
+	if !strings.Contains(string(body), `"bandwidth":800000000`) {
+		t.Errorf("the list: %s", body)
+	}
+	if got := metric(t, base, reached); got != "0" {
+		t.Errorf("the bandwidth was reached %s times", got)
+	}
+	relays("poor", 8000)
+	await(t, "drops of who has little", func() bool { return metric(t, base, reached) != "0" })
+	c.logs(t, `"subject":"idp.example:poor"`)
+	for _, user := range []string{"none", "rich", "poor"} {
+		if code, body := o.ask("DELETE", "/v1/allocations?subject=idp.example:"+user, nil); code != http.StatusOK {
+			t.Errorf("%d %s", code, body)
+		}
 	}
 	if code := stop(); code != exitOK {
 		t.Errorf("exit %d", code)

@@ -41,6 +41,7 @@ type keychain struct {
 	maxTTL  time.Duration    // longest life of a credential; guarded by mu
 	secrets aging            // guarded by mu
 	access  aging            // guarded by mu
+	signing uint64           // revision of the document that tokens are of; guarded by mu
 	closed  bool             // guarded by mu
 	refused map[string]error // why a document was not taken over, by its name; guarded by mu
 }
@@ -48,6 +49,7 @@ type keychain struct {
 // An aging is the secrets of one purpose. Which of them are valid changes with time.
 type aging struct {
 	kept       identity.Secrets       // in the store, as far as was looked
+	revision   uint64                 // of the document that kept is, as far as it is known
 	configured identity.Secrets       // in the configuration: they count, where there are any, and stay as they are
 	use        func(identity.Secrets) // hears of those that are valid; nil: nobody does
 	timer      *time.Timer            // until the next change; nil: there is none
@@ -219,7 +221,7 @@ func (c *keychain) Rotate(ctx context.Context, r api.Rotation, now time.Time) (s
 	if configured {
 		return "", api.ErrConfigured
 	}
-	changed, err := identity.ChangeDocument(ctx, c.store, document, func(s identity.Secrets) (identity.Secrets, error) {
+	changed, revision, err := identity.ChangeDocument(ctx, c.store, document, func(s identity.Secrets) (identity.Secrets, error) {
 		next, err := s.Rotated(fresh, plan, now, most)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", api.ErrTooMany, err)
@@ -231,9 +233,10 @@ func (c *keychain) Rotate(ctx context.Context, r api.Rotation, now time.Time) (s
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	a := c.aging(r.Purpose)
-	a.kept = changed
-	c.tellLocked(a)
+	if a := c.aging(r.Purpose); revision > a.revision { // else another rotation came after this one, and is known already
+		a.kept, a.revision = changed, revision
+		c.tellLocked(a)
+	}
 	if r.Purpose == api.AccessKeys {
 		return base64.StdEncoding.EncodeToString(fresh), nil
 	}
@@ -278,7 +281,7 @@ func (c *keychain) renewTokens(ctx context.Context, now time.Time) error {
 
 // changeTokens puts another set in place of the one in the store, and then of the one in use.
 func (c *keychain) changeTokens(ctx context.Context, change func(*token.KeySet) (*token.KeySet, error)) error {
-	raw, err := identity.ChangeDocument(ctx, c.store, identity.TokenKeysDocument, func(raw json.RawMessage) (json.RawMessage, error) {
+	raw, revision, err := identity.ChangeDocument(ctx, c.store, identity.TokenKeysDocument, func(raw json.RawMessage) (json.RawMessage, error) {
 		set, err := token.ParseKeySet(raw)
 		if err != nil {
 			return nil, err
@@ -292,7 +295,12 @@ func (c *keychain) changeTokens(ctx context.Context, change func(*token.KeySet) 
 	if err != nil {
 		return err
 	}
-	return c.replaceTokens(raw)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if revision <= c.signing {
+		return nil // a later set is known already
+	}
+	return c.replaceTokensLocked(raw, revision)
 }
 
 // tidy takes keys that have ended out of the store.
@@ -308,7 +316,7 @@ func (c *keychain) tidy(ctx context.Context, now time.Time) error {
 		if len(all.Living(now)) == len(all) {
 			continue
 		}
-		if _, err := identity.ChangeDocument(ctx, c.store, name, func(s identity.Secrets) (identity.Secrets, error) { return s.Living(now), nil }); err != nil {
+		if _, _, err := identity.ChangeDocument(ctx, c.store, name, func(s identity.Secrets) (identity.Secrets, error) { return s.Living(now), nil }); err != nil {
 			return err
 		}
 	}
@@ -321,10 +329,13 @@ func (c *keychain) tidy(ctx context.Context, now time.Time) error {
 	})
 }
 
-func (c *keychain) replaceTokens(raw json.RawMessage) error {
+// replaceTokensLocked puts the set of a document in place of the one in use.
+func (c *keychain) replaceTokensLocked(raw json.RawMessage, revision uint64) error {
 	set, err := token.ParseKeySet(raw)
-	if err == nil {
-		c.tokens.Replace(set)
+	if err != nil {
+		return err
 	}
-	return err
+	c.tokens.Replace(set)
+	c.signing = revision
+	return nil
 }

@@ -60,16 +60,17 @@ func (c *keychain) takeOver(ctx context.Context, r identity.Record) error {
 	if mark != c.mark {
 		return errOtherStore
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if a == nil {
-		return c.replaceTokens(r.Value)
+		return c.replaceTokensLocked(r.Value, r.Revision)
 	}
 	var all identity.Secrets
 	if json.Unmarshal(r.Value, &all) != nil || len(all) == 0 {
 		return fmt.Errorf("%s in the store are not readable", r.Key)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	a.kept = all
+	// A watch tells of changes in their order: the last counts, of a store that was put back to an earlier state too.
+	a.kept, a.revision = all, r.Revision
 	if len(a.configured) == 0 {
 		c.tellLocked(a)
 	}

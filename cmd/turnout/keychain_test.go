@@ -34,13 +34,20 @@ func (m *member) close() {
 	m.keep.close()
 }
 
-// newMember starts a process on a store.
-func newMember(t *testing.T, store identity.Store) *member {
+// loaded is the configuration of a process of a fleet.
+func loaded(t *testing.T) *config.Loaded {
 	t.Helper()
 	l, err := config.Load(config.Sources{Set: []string{"listen=udp://127.0.0.1:3478", "api.listen=http://127.0.0.1:8080", "api.advertise=turn:192.0.2.1:3478", "store.path=unused"}})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l
+}
+
+// newMember starts a process on a store.
+func newMember(t *testing.T, store identity.Store) *member {
+	t.Helper()
+	l := loaded(t)
 	c := newConsole(t)
 	c.parts, c.now = realParts, time.Now
 	m := &member{keep: &keep{store: store}}

@@ -24,7 +24,8 @@ func tokenVerifier(l *config.Loaded, k *keep, before *token.Verifier, now func()
 	for _, i := range l.API.Issuers {
 		c.Issuers = append(c.Issuers, token.Issuer{
 			Issuer: i.Issuer, Audience: i.Audience, JWKS: i.JWKS, SubjectClaim: i.SubjectClaim, Prefix: i.Prefix,
-			Scopes: i.Scopes, ScopeClaim: i.ScopeClaim, ClassClaim: i.ClassClaim, Classes: i.Classes, MaxAge: time.Duration(i.MaxAge),
+			Scopes: i.Scopes, ScopeClaim: i.ScopeClaim, ClassClaim: i.ClassClaim, Classes: i.Classes,
+			BandwidthClaim: i.BandwidthClaim, MaxBandwidth: int64(i.MaxBandwidth), MaxAge: time.Duration(i.MaxAge),
 		})
 	}
 	v, err := token.NewVerifier(c)

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"turnout/auth/identity"
+	"turnout/internal/ports"
 )
 
 // TestStoreUnusable starts on a store that is damaged, somebody else's or in use: one sentence, exit 1, and the file is as it was.
@@ -85,12 +85,7 @@ func TestStoreUnusable(t *testing.T) {
 // TestAwaitStore starts before the store does, and is told to stop while it waits.
 func TestAwaitStore(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nowhere := l.Addr().String()
-	l.Close()
+	nowhere := "127.0.0.1:" + ports.One(t)
 	r := newConsole(t)
 	r.parts, r.now = realParts, time.Now
 	ctx, cancel := context.WithCancel(t.Context())

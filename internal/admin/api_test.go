@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 )
 
@@ -106,7 +109,7 @@ func TestList(t *testing.T) {
 		}
 	}
 	w := o.ask("GET", "/v1/allocations?limit=1&subject=bob")
-	const want = `{"allocations":[{"id":"0000000200000001","subject":"bob","class":"gold","transport":"tls","client":"198.51.100.1:4000","server":"192.0.2.1:3478","protocol":"udp",` +
+	const want = `{"allocations":[{"id":"0000000200000001","subject":"bob","class":"gold","bandwidth":64000,"transport":"tls","client":"198.51.100.1:4000","server":"192.0.2.1:3478","protocol":"udp",` +
 		`"relayed":["192.0.2.1:50001","[2001:db8::1]:50000"],"created":"2026-11-21T12:00:00Z","expires":"2026-11-21T12:10:00Z","permissions":2,"channels":1,` +
 		`"fromClient":{"packets":3,"bytes":300},"toClient":{"packets":4,"bytes":400}}],"next":"0000000200000001","total":5}`
 	if got := strings.TrimSpace(w.Body.String()); got != want {
@@ -248,6 +251,19 @@ func TestBody(t *testing.T) {
 		o.handler.ServeHTTP(w, httptest.NewRequest("POST", "http://localhost/v1/drain", strings.NewReader(strings.Repeat("x", c.size))))
 		if w.Code != c.code {
 			t.Errorf("a body of %d bytes: %d, want %d", c.size, w.Code, c.code)
+		}
+	}
+}
+
+// TestSlowBody sends one that does not arrive: that is told as what it is.
+func TestSlowBody(t *testing.T) {
+	t.Parallel()
+	o := newOperated(t)
+	for _, body := range []io.Reader{iotest.ErrReader(os.ErrDeadlineExceeded), io.MultiReader(strings.NewReader("{"), iotest.ErrReader(io.ErrUnexpectedEOF))} {
+		w := httptest.NewRecorder()
+		o.handler.ServeHTTP(w, httptest.NewRequest("POST", "http://localhost/v1/drain", body))
+		if w.Code != 408 || !strings.Contains(w.Body.String(), "RequestTimeout") || o.control.Draining().Draining {
+			t.Errorf("%d %s, draining: %v", w.Code, w.Body, o.control.Draining().Draining)
 		}
 	}
 }

@@ -6,11 +6,13 @@ import (
 	"time"
 )
 
-// Wrong tokens that a source may show: so many at once, and one more a while after each. A token of 16 bytes is never
-// found that way, and the log gets no more lines than that.
+// Wrong tokens that a source is answered at once: so many, and one more a while after each. The log gets a line for each of
+// these and no more. Beyond them every answer to a wrong token waits: a connection asks one thing at a time, so that guessing
+// takes as many connections as guesses a second.
 const (
 	wrongAtOnce = 10
 	wrongEvery  = 10 * time.Second
+	wrongDelay  = time.Second
 	mostSources = 1024 // that are remembered; it takes that many addresses to be forgotten
 )
 
@@ -21,17 +23,13 @@ type attempts struct {
 	until map[netip.Addr]time.Time
 }
 
-// left says whether a source may try again.
-func (a *attempts) left(from netip.Addr, now time.Time) bool {
+// add counts a wrong token, unless its source has shown too many: then it is false.
+func (a *attempts) add(from netip.Addr, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.until[from].Sub(now) <= (wrongAtOnce-1)*wrongEvery
-}
-
-// add counts a wrong token.
-func (a *attempts) add(from netip.Addr, now time.Time) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	if a.until[from].Sub(now) > (wrongAtOnce-1)*wrongEvery {
+		return false
+	}
 	if a.until == nil {
 		a.until = map[netip.Addr]time.Time{}
 	}
@@ -42,6 +40,7 @@ func (a *attempts) add(from netip.Addr, now time.Time) {
 		now = start
 	}
 	a.until[from] = now.Add(wrongEvery)
+	return true
 }
 
 // forgetLocked makes room for a source: those whose time is over go, or else the one whose time is over first.

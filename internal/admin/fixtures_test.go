@@ -38,6 +38,7 @@ func newFakeRelay(n int) *fakeRelay {
 			Client:    netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}), 4000),
 			Server:    netip.MustParseAddrPort("192.0.2.1:3478"),
 			Relayed:   [2]netip.AddrPort{netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), uint16(50000+i)), netip.MustParseAddrPort("[2001:db8::1]:50000")},
+			Bandwidth: []int64{0, 64_000}[i%2],
 			Created:   noon, Expires: noon.Add(10 * time.Minute), Permissions: 2, Channels: 1,
 			FromClient: relay.Traffic{Packets: 3, Bytes: 300}, ToClient: relay.Traffic{Packets: 4, Bytes: 400},
 		})

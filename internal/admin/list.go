@@ -34,7 +34,8 @@ type listBody struct {
 type allocationBody struct {
 	ID          string      `json:"id"`
 	Subject     string      `json:"subject"`
-	Class       string      `json:"class"` // of the credential; empty for none
+	Class       string      `json:"class"`               // of the credential; empty for none
+	Bandwidth   int64       `json:"bandwidth,omitempty"` // of the credential, in bits/s; absent where the class's counts
 	Transport   string      `json:"transport"`
 	Client      string      `json:"client"`
 	Server      string      `json:"server"`
@@ -77,7 +78,7 @@ type peerBody struct {
 
 func rowOf(i *relay.AllocationInfo) allocationBody {
 	b := allocationBody{
-		ID: i.ID.String(), Subject: i.Subject, Class: i.Class, Transport: i.Transport.String(),
+		ID: i.ID.String(), Subject: i.Subject, Class: i.Class, Bandwidth: i.Bandwidth, Transport: i.Transport.String(),
 		Client: i.Client.String(), Server: i.Server.String(), Protocol: "udp", Relayed: []string{},
 		Created: i.Created.UTC(), Expires: i.Expires.UTC(), Permissions: i.Permissions, Channels: i.Channels,
 		FromClient: trafficOf(i.FromClient), ToClient: trafficOf(i.ToClient),
@@ -108,7 +109,12 @@ func (a *API) list(r *http.Request) (reply, error) {
 		return reply{}, err
 	}
 	if order := q.Get("sort"); order != "" {
-		return a.sorted(r, server, f, order, limit)
+		return a.sorted(r, server, f, order, q.Get("cursor"), limit)
+	}
+	if text := q.Get("cursor"); text != "" {
+		if f.After, err = allocation.ParseID(text); err != nil {
+			return reply{}, invalidCursor(text)
+		}
 	}
 	b := listBody{Allocations: []allocationBody{}, Total: server.Stats().Allocations}
 	for row := range server.Allocations(r.Context(), f) {
@@ -121,27 +127,47 @@ func (a *API) list(r *http.Request) (reply, error) {
 	return reply{http.StatusOK, b}, nil
 }
 
-// sorted gives the first of the allocations in an order. There is no page behind it: the order changes all the time.
-func (a *API) sorted(r *http.Request, server Relay, f relay.Filter, order string, limit int) (reply, error) {
-	switch {
-	case orders[order] == nil:
+// sorted gives a page of the allocations in an order, as of now: what has changed its place in it since the page before may
+// be missed, or met again.
+func (a *API) sorted(r *http.Request, server Relay, f relay.Filter, order, cursor string, limit int) (reply, error) {
+	if orders[order] == nil {
 		return reply{}, invalid(fmt.Sprintf("sort is %q; write %s.", order, strings.Join(slices.Sorted(maps.Keys(orders)), ", ")))
-	case f.After != 0:
-		return reply{}, invalid("cursor and sort do not go together: leave one out.")
 	}
 	v, err := a.surveys.take(r.Context(), server)
 	if err != nil {
 		return reply{}, err
 	}
+	in, behind := v.order(order), (*surveyed)(nil)
+	if cursor != "" {
+		if in, behind, err = parseCursor(cursor); err != nil {
+			return reply{}, invalidCursor(cursor)
+		}
+		// A list by rate may have begun before there were any.
+		if in != order && (order != orderRate || in != orderBytes) {
+			return reply{}, invalid(fmt.Sprintf("cursor is of a list with sort=%s; write that, or leave the cursor out.", in))
+		}
+		if in != v.order(in) {
+			return reply{}, invalid("cursor is of a list by rate that nobody has looked at for a while; begin with its first page.")
+		}
+	}
+	rows, more := v.page(&f, in, behind, limit)
 	b := listBody{Allocations: []allocationBody{}, Total: len(v.rows), Interval: v.over.Seconds()}
-	for _, s := range v.first(&f, order, limit) {
+	for _, s := range rows {
 		row := rowOf(&s.AllocationInfo)
 		if v.over > 0 {
 			row.Rate = &ratesBody{s.fromClient, s.toClient}
 		}
 		b.Allocations = append(b.Allocations, row)
 	}
+	if more {
+		b.Next = cursorOf(in, rows[len(rows)-1])
+	}
 	return reply{http.StatusOK, b}, nil
+}
+
+// invalidCursor is a cursor that no page had.
+func invalidCursor(text string) *failure {
+	return invalid(fmt.Sprintf("cursor is %q; write what the last page had as next.", text))
 }
 
 // show gives one allocation with its peers.
@@ -202,11 +228,6 @@ func filterOf(q url.Values) (f relay.Filter, limit int, err error) {
 	if text := q.Get("limit"); text != "" {
 		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > mostRows {
 			return f, 0, invalid(fmt.Sprintf("limit is %q; write 1 to %d.", text, mostRows))
-		}
-	}
-	if text := q.Get("cursor"); text != "" {
-		if f.After, err = allocation.ParseID(text); err != nil {
-			return f, 0, invalid(fmt.Sprintf("cursor is %q; write what the last page had as next.", text))
 		}
 	}
 	if text := q.Get("transport"); text != "" {

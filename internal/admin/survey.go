@@ -117,27 +117,39 @@ func (v *survey) compare(before *survey) {
 
 // Orders that a list may be asked for in. Where two are equal the older id is first, so that rows do not jump.
 var orders = map[string]func(a, b *surveyed) int{
-	"rate":    func(a, b *surveyed) int { return cmp.Compare(b.rate(), a.rate()) },
-	"bytes":   func(a, b *surveyed) int { return cmp.Compare(b.bytes(), a.bytes()) },
-	"created": func(a, b *surveyed) int { return b.Created.Compare(a.Created) },
-	"subject": func(a, b *surveyed) int { return cmp.Compare(a.Subject, b.Subject) },
+	orderRate:  func(a, b *surveyed) int { return cmp.Compare(b.rate(), a.rate()) },
+	orderBytes: func(a, b *surveyed) int { return cmp.Compare(b.bytes(), a.bytes()) },
+	"created":  func(a, b *surveyed) int { return b.Created.Compare(a.Created) },
+	"subject":  func(a, b *surveyed) int { return cmp.Compare(a.Subject, b.Subject) },
 }
+
+const (
+	orderRate  = "rate"
+	orderBytes = "bytes"
+)
 
 func (s *surveyed) rate() float64 { return s.fromClient.Bytes + s.toClient.Bytes }
 func (s *surveyed) bytes() uint64 { return s.FromClient.Bytes + s.ToClient.Bytes }
 
-// first is the first rows of those that a filter admits, in an order. Rates of a first survey are all zero: what was
-// relayed altogether decides then.
-func (v *survey) first(f *relay.Filter, order string, limit int) []*surveyed {
-	if order == "rate" && v.over == 0 {
-		order = "bytes"
+// order is the one that a list has which is asked for in an order. Rates of a first survey are all zero: what was relayed
+// altogether decides then.
+func (v *survey) order(asked string) string {
+	if asked == orderRate && v.over == 0 {
+		return orderBytes
 	}
-	var rows []*surveyed
+	return asked
+}
+
+// page is the rows in an order that a filter admits and that come behind one, unless that is nil; more says that there are
+// further ones.
+func (v *survey) page(f *relay.Filter, order string, behind *surveyed, limit int) (rows []*surveyed, more bool) {
+	compare := func(a, b *surveyed) int { return cmp.Or(orders[order](a, b), cmp.Compare(a.ID, b.ID)) }
 	for i := range v.rows {
-		if f.Admits(&v.rows[i].AllocationInfo) {
-			rows = append(rows, &v.rows[i])
+		row := &v.rows[i]
+		if (behind == nil || compare(row, behind) > 0) && f.Admits(&row.AllocationInfo) {
+			rows = append(rows, row)
 		}
 	}
-	slices.SortStableFunc(rows, orders[order])
-	return rows[:min(limit, len(rows))]
+	slices.SortFunc(rows, compare)
+	return rows[:min(limit, len(rows))], len(rows) > limit
 }

@@ -2,8 +2,10 @@ package admin
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -61,8 +63,97 @@ func TestSorted(t *testing.T) {
 		if _, rate := order("sort=subject"); rate != "<nil> <nil>" {
 			t.Errorf("a survey that is over: %s", rate)
 		}
-		for _, query := range []string{"sort=size", "sort=rate&cursor=0000000200000001"} {
-			if w := o.ask("GET", "/v1/allocations?"+query); w.Code != 400 {
+		if w := o.ask("GET", "/v1/allocations?sort=size"); w.Code != 400 {
+			t.Errorf("an order that there is not: %d %s", w.Code, w.Body)
+		}
+		time.Sleep(forgetAfter) // and nothing is left running
+	})
+}
+
+// TestSortedPages goes through all pages of lists in every order.
+func TestSortedPages(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOperated(t)
+		for i := range o.relay.rows {
+			o.relay.rows[i].Created = noon.Add(time.Duration(i%2) * time.Nanosecond)
+		}
+		o.relay.rows[0].ToClient.Bytes += 10
+		page := func(query, cursor string) (clients, next string) {
+			t.Helper()
+			if cursor != "" {
+				query += "&cursor=" + cursor
+			}
+			v := o.object("GET", "/v1/allocations?"+query)
+			rows, _ := v["allocations"].([]any)
+			for _, row := range rows {
+				clients += " " + strings.TrimSuffix(strings.TrimPrefix(at(row, "client"), "198.51.100."), ":4000")
+			}
+			if at(v, "total") != strconv.Itoa(len(o.relay.rows)) {
+				t.Errorf("%s: %s in total", query, at(v, "total"))
+			}
+			if n, more := v["next"]; more {
+				return clients, fmt.Sprint(n)
+			}
+			return clients, ""
+		}
+		pages := func(query string) (all string) {
+			t.Helper()
+			for cursor, left := "", 10; ; left-- {
+				clients, next := page(query, cursor)
+				if all += clients; next == "" || left == 0 {
+					return all
+				}
+				all, cursor = all+" |", next
+			}
+		}
+		for query, want := range map[string]string{
+			"sort=rate&limit=3":              " 0 1 2 | 3 4", // of a first survey: by bytes
+			"sort=bytes&limit=2":             " 0 1 | 2 3 | 4",
+			"sort=created&limit=2":           " 1 3 | 0 2 | 4",
+			"sort=subject&limit=2":           " 0 2 | 4 1 | 3",
+			"sort=subject&limit=5":           " 0 2 4 1 3",
+			"sort=subject&limit=1&search=li": " 0 | 2 | 4",
+		} {
+			if got := pages(query); got != want {
+				t.Errorf("%s: %s, want %s", query, got, want)
+			}
+		}
+		_, bytes := page("sort=rate&limit=1", "") // before there are rates
+		o.relay.mu.Lock()
+		for i := range o.relay.rows {
+			o.relay.rows[i].ToClient.Bytes += uint64([]int{10, 20, 30, 30, 5}[i])
+		}
+		o.relay.mu.Unlock()
+		time.Sleep(3 * time.Second)
+		if got := pages("sort=rate&limit=2"); got != " 2 3 | 1 0 | 4" {
+			t.Errorf("by rate: %s", got)
+		}
+		if got, _ := page("sort=rate&limit=5", bytes); got != " 4" { // which has fewer bytes than the first one had
+			t.Errorf("behind a page of the time without rates: %s", got)
+		}
+
+		// What comes and goes moves nothing else.
+		_, next := page("sort=subject&limit=2", "")
+		o.relay.End(t.Context(), o.relay.rows[2].ID) // the last row of that page
+		time.Sleep(time.Second)
+		if got, _ := page("sort=subject&limit=2", next); got != " 4 1" {
+			t.Errorf("behind a row that has ended: %s", got)
+		}
+
+		_, rate := page("sort=rate&limit=1", "")
+		time.Sleep(forgetAfter + time.Second)
+		for query, sentence := range map[string]string{
+			"sort=rate&cursor=" + rate:                  "begin with its first page",
+			"sort=bytes&cursor=" + next:                 "write that",
+			"sort=rate&cursor=" + next:                  "write that",
+			"sort=rate&cursor=0000000200000001":         "what the last page had as next",
+			"cursor=" + next:                            "what the last page had as next",
+			"sort=subject&cursor=" + next + "x":         "what the last page had as next",
+			"sort=subject&cursor=e30":                   "what the last page had as next", // {}
+			"sort=subject&cursor=" + next[:len(next)/2]: "what the last page had as next",
+		} {
+			if w := o.ask("GET", "/v1/allocations?"+query); w.Code != 400 || !strings.Contains(w.Body.String(), sentence) {
 				t.Errorf("%s: %d %s", query, w.Code, w.Body)
 			}
 		}

@@ -81,15 +81,12 @@ var (
 		"This needs the token of admin.token-file, as Authorization: Bearer …"}
 	errWrongToken = &failure{http.StatusUnauthorized, "Unauthorized", "This is not the token of admin.token-file."}
 	errTooMany    = &failure{http.StatusTooManyRequests, "TooManyRequests",
-		"Too many wrong tokens came from this address; try again in a few seconds."}
+		"This is not the token of admin.token-file, and too many wrong ones came from this address; try again in a few seconds."}
 )
 
-// admit says why a request is not answered; nil if it shows the token.
+// admit says why a request is not answered; nil if it shows the token. Whoever has the right one is never kept out by
+// those who guess: on loopback, behind a proxy and on a socket all callers are of one address.
 func (t *Token) admit(r *http.Request, now time.Time) *failure {
-	from := callerOf(r)
-	if !t.errors.left(from, now) {
-		return errTooMany // whatever it shows: else guessing would go on
-	}
 	scheme, shown, ok := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !ok || !strings.EqualFold(scheme, "Bearer") {
 		return errNoToken
@@ -98,7 +95,9 @@ func (t *Token) admit(r *http.Request, now time.Time) *failure {
 	if subtle.ConstantTimeCompare(sum[:], want[:]) == 1 {
 		return nil
 	}
-	t.errors.add(from, now)
+	if !t.errors.add(callerOf(r), now) {
+		return errTooMany
+	}
 	t.log.Warn("an operator's token was refused", "client", r.RemoteAddr)
 	return errWrongToken
 }
@@ -115,6 +114,10 @@ func (t *Token) guard(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		case errors.Is(f, errTooMany):
+			select {
+			case <-time.After(wrongDelay):
+			case <-r.Context().Done(): // nobody waits for the answer
+			}
 			w.Header().Set("Retry-After", "10")
 		case errors.Is(f, errNoToken):
 			w.Header().Set("WWW-Authenticate", "Bearer")

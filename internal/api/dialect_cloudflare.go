@@ -2,8 +2,6 @@ package api
 
 import (
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -59,16 +57,9 @@ func cloudflareGenerateOne(r *request) (reply, error) {
 	return reply{status: http.StatusCreated, body: map[string]ICEServer{"iceServers": one}}, nil
 }
 
-// cloudflareRevoke ends one credential, and what it is used for. Until when that has
-// to be remembered stands in the username.
+// cloudflareRevoke ends one credential, and what it is used for.
 func cloudflareRevoke(r *request) (reply, error) {
-	username := r.match.places["username"]
-	var ends time.Time
-	digits, _, _ := strings.Cut(username, ":")
-	if n, err := strconv.ParseInt(digits, 10, 64); err == nil && n > 0 {
-		ends = time.Unix(n, 0)
-	}
-	err := r.service.Directory.RevokeUsername(r.Context(), username, ends)
+	err := r.service.Directory.RevokeUsername(r.Context(), r.match.places["username"], time.Time{})
 	r.changed(usernameRevoked, err)
 	return reply{status: http.StatusNoContent}, err
 }

@@ -10,14 +10,16 @@ import (
 type Introspection struct {
 	Active bool `json:"active"`
 	// Reason says why it is not active.
-	Reason   string `json:"reason,omitempty"`
-	Subject  string `json:"sub,omitempty"`
-	Issuer   string `json:"iss,omitempty"`
-	Scope    string `json:"scope,omitempty"` // separated by spaces
-	Class    string `json:"class,omitempty"`
-	IssuedAt int64  `json:"iat,omitempty"` // unix seconds
-	Expires  int64  `json:"exp,omitempty"` // unix seconds
-	ID       string `json:"jti,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+	Subject string `json:"sub,omitempty"`
+	Issuer  string `json:"iss,omitempty"`
+	Scope   string `json:"scope,omitempty"` // separated by spaces
+	Class   string `json:"class,omitempty"`
+	// Bandwidth is what the token grants in bits/s, in place of the class's.
+	Bandwidth int64  `json:"bandwidth,omitempty"`
+	IssuedAt  int64  `json:"iat,omitempty"` // unix seconds
+	Expires   int64  `json:"exp,omitempty"` // unix seconds
+	ID        string `json:"jti,omitempty"`
 }
 
 // introspect verifies a token for an application, revocations included. A token that
@@ -39,7 +41,7 @@ func introspect(r *request) (reply, error) {
 		return reply{status: http.StatusOK, body: Introspection{Reason: err.Error()}}, nil
 	}
 	answer := Introspection{
-		Active: true, Subject: v.Subject, Issuer: v.Issuer, Scope: strings.Join(v.Scopes, " "), Class: v.Class,
+		Active: true, Subject: v.Subject, Issuer: v.Issuer, Scope: strings.Join(v.Scopes, " "), Class: v.Class, Bandwidth: v.Bandwidth,
 		Expires: v.Expires.Unix(), ID: v.ID,
 	}
 	if !v.Issued.IsZero() {

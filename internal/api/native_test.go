@@ -248,7 +248,7 @@ func TestForeignToken(t *testing.T) {
 	f := newFixture(t, func(c *Config) {
 		v, err := token.NewVerifier(token.VerifierConfig{
 			Keys: c.Minter.Keys, Issuer: c.Minter.Issuer, Audience: c.Minter.Audience, Revoked: c.Revocations.TokenRevoked, Now: c.Now,
-			Issuers: []token.Issuer{{Issuer: "https://idp.example", Audience: "turn", JWKS: i.URL, Scopes: []string{"call"}, ClassClaim: "tier"}},
+			Issuers: []token.Issuer{{Issuer: "https://idp.example", Audience: "turn", JWKS: i.URL, Scopes: []string{"call"}, ClassClaim: "tier", BandwidthClaim: "bps", MaxBandwidth: 8_000_000}},
 		})
 		check(t, err)
 		c.Verifier = v
@@ -272,6 +272,19 @@ func TestForeignToken(t *testing.T) {
 	refused(t, f.call("POST", "/v1/ice-servers", ``, bearing(with("iss", "https://other.example"))), 401, "InvalidAccessToken", "")
 	refused(t, f.call("POST", "/v1/ice-servers", ``, bearing(with("exp", noon.Add(-time.Hour).Unix()))), 401, "InvalidAccessToken", "")
 	refused(t, f.call("POST", "/v1/ice-servers", ``, bearing(with("scope", "openid"))), 403, "InsufficientScope", "")
+	fast := with("bps", 2_000_000)
+	got = answers[ICEAnswer](t, f.call("POST", "/v1/ice-servers", ``, bearing(fast)), 200)
+	if v, err = f.admit(got.ICEServers[1].Username, got.ICEServers[1].Credential); err != nil || v.Bandwidth != 2_000_000 || string(v.Class) != "gold" {
+		t.Errorf("with a bandwidth: %+v %v", v, err)
+	}
+	if told := answers[Introspection](t, f.call("POST", "/v1/introspection", `{"token":"`+fast+`"}`), 200); told.Bandwidth != 2_000_000 {
+		t.Errorf("introspection: %+v", told)
+	}
+	got = answers[ICEAnswer](t, f.call("POST", "/v1/ice-servers", ``, bearing(with("bps", 9_000_000))), 200)
+	if v, err = f.admit(got.ICEServers[1].Username, got.ICEServers[1].Credential); err != nil || v.Bandwidth != 8_000_000 {
+		t.Errorf("with more than the bound: %+v %v", v, err)
+	}
+	refused(t, f.call("POST", "/v1/ice-servers", ``, bearing(with("bps", "much"))), 401, "InvalidAccessToken", "")
 	// It does not name one of our own users, whatever its subject is.
 	id, _ := f.user()
 	got = answers[ICEAnswer](t, f.call("POST", "/v1/ice-servers", ``, bearing(with("sub", id))), 200)

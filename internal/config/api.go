@@ -122,6 +122,11 @@ type Issuer struct {
 	ClassClaim string `key:"class-claim"`
 	// Values of class-claim and the classes they mean. If absent, a value is itself the class.
 	Classes map[string]string `key:"classes"`
+	// Claim that holds what a user may relay, a whole number of bits a second, in place of the bandwidth of quota.user or of the
+	// class; a path as class-claim. Relays as old as turnout without this key do not know such credentials: update them first.
+	BandwidthClaim string `key:"bandwidth-claim"`
+	// The most that bandwidth-claim can give, in bits a second. If zero, there is no bound.
+	MaxBandwidth int `key:"max-bandwidth" min:"0" max:"1000000000000"`
 	// How old its tokens may be. Default: 24h.
 	MaxAge Duration `key:"max-age"`
 }

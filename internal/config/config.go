@@ -243,9 +243,8 @@ type Quota struct {
 
 // An AllocationQuota bounds one allocation.
 type AllocationQuota struct {
-	// Bits a second of payload that it may relay by UDP, each way; what exceeds it by more than a second's worth is dropped.
-	// TCP allocations are not bounded: TCP sees to congestion itself.
-	// If zero, no limit. Reloadable.
+	// Bits a second of payload that it may relay, each way. Datagrams that exceed it by more than a second's worth are
+	// dropped; the connections of a TCP allocation share it, and are slowed down. If zero, no limit. Reloadable.
 	Bandwidth int `key:"bandwidth" reload:"true" default:"0" min:"0"`
 }
 
@@ -322,8 +321,8 @@ type Backlog struct {
 
 // A Store is what turnout keeps.
 type Store struct {
-	// Folder of the store's file. One process at a time may use it. Without a configuration file the default is
-	// $XDG_STATE_HOME/turnout or ~/.local/state/turnout. Needs a restart.
+	// Folder of the store's file. One process at a time may use it. Its path is relative to this file. Without a configuration file the
+	// default is $XDG_STATE_HOME/turnout or ~/.local/state/turnout. Needs a restart.
 	Path string `key:"path" default:"/var/lib/turnout" shape:"a folder"`
 
 	// NATS JetStream in place of the file, for several services and relays that share users, keys and revocations.

@@ -220,6 +220,8 @@ api:
       class-claim: /realm_access/roles
       classes:
         premium: gold
+      bandwidth-claim: bps
+      max-bandwidth: 5000000
       max-age: 2h
 store:
   path: /srv

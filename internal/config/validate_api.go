@@ -155,6 +155,9 @@ func (l *loader) checkIssuers() {
 				l.wrong(l.origin(key), name, "is missing; an issuer has issuer, audience and jwks")
 			}
 		}
+		if name := key + ".max-bandwidth"; s.MaxBandwidth > 0 && s.BandwidthClaim == "" {
+			l.wrong(l.origin(name), name, "bounds nothing; name the claim that it bounds as bandwidth-claim, or remove it")
+		}
 	}
 }
 

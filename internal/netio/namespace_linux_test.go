@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"turnout/internal/ci"
 )
 
 // Tests that need a network of their own: an MTU below the size of datagrams, raw sockets, a link that leads nowhere.
@@ -213,7 +215,7 @@ func tap(t *testing.T, name string, ip netip.Addr) {
 	t.Helper()
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		t.Skipf("this system lets the tests make no interface: %v", err)
+		ci.Lacks(t, "this system lets the tests make no interface: %v", err)
 	}
 	t.Cleanup(func() { unix.Close(fd) })
 	r, err := unix.NewIfreq(name)
@@ -314,7 +316,7 @@ func TestRunAboveMTU(t *testing.T) {
 	for _, loopback := range []netip.Addr{linuxLoopback4, linuxLoopback6} {
 		p, err := newPoller(PollerConfig{GSO: SwitchOn})
 		if err != nil {
-			t.Skip(err)
+			ci.Lacks(t, "no GSO: %v", err)
 		}
 		defer p.Close()
 		from, to, other := linuxRelay(t, loopback), linuxRelay(t, loopback), linuxRelay(t, loopback)
@@ -355,7 +357,7 @@ func TestRunWithDontFragment(t *testing.T) {
 	for _, loopback := range []netip.Addr{linuxLoopback4, linuxLoopback6} {
 		p, err := newPoller(PollerConfig{GSO: SwitchOn})
 		if err != nil {
-			t.Skip(err)
+			ci.Lacks(t, "no GSO: %v", err)
 		}
 		defer p.Close()
 		from, to := linuxRelay(t, loopback), linuxRelay(t, loopback)

@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"testing"
+
+	"turnout/internal/ci"
 )
 
 // TestTransferStaysInKernel has the kernel tell how much this process read: what is spliced does not come by it. It counts what
@@ -48,7 +50,7 @@ func TestTransferStaysInKernel(t *testing.T) {
 	copied := transfer(func(c net.Conn) net.Conn { return wrapped{c} })
 	t.Logf("of %d bytes the process read %d times as many where they are spliced, %d times where they are copied", size, spliced/size, copied/size)
 	if copied < 2*size { // by Transfer, and by this test
-		t.Skipf("this kernel does not tell: %d bytes read of %d that were copied", copied, size)
+		ci.Lacks(t, "this kernel does not tell: %d bytes read of %d that were copied", copied, size)
 	}
 	if spliced > size+size/2 { // by this test alone
 		t.Errorf("%d bytes were read of %d: they came into the process", spliced, size)
@@ -79,7 +81,7 @@ func bytesRead(t *testing.T) (n int) {
 	t.Helper()
 	text, err := os.ReadFile("/proc/self/io")
 	if err != nil {
-		t.Skipf("this kernel does not tell: %v", err)
+		ci.Lacks(t, "this kernel does not tell: %v", err)
 	}
 	if _, err := fmt.Sscanf(string(text), "rchar: %d", &n); err != nil {
 		t.Fatal(err)

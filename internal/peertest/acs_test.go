@@ -21,6 +21,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"turnout/internal/ports"
 )
 
 // accessKey is what the SDKs sign with: 32 bytes in base64.
@@ -91,15 +93,15 @@ func TestAzureSDKs(t *testing.T) {
 	}
 	dir := t.TempDir()
 	writeCertificate(t, dir)
-	r := freePorts(t, relayPorts+3)
+	r := ports.Reserve(t, relayPorts+3)
 	config := filepath.Join(dir, "turnout.yaml")
-	text := fmt.Sprintf(sdkConfiguration, realm, r.first, r.first+1, r.first+2, r.first+3, r.last(), accessKey, sdkResource, dir)
+	text := fmt.Sprintf(sdkConfiguration, realm, r.First, r.First+1, r.First+2, r.First+3, r.Last(), accessKey, sdkResource, dir)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	serve(t, fmt.Sprintf("127.0.0.1:%d", r.first+1), "--config", config)
-	got := runSDKs(t, node, filepath.Join(dir, "cert.pem"), fmt.Sprintf("endpoint=https://127.0.0.1:%d/;accesskey=%s", r.first+2, accessKey))
-	got.check(t, r.first)
+	serve(t, fmt.Sprintf("127.0.0.1:%d", r.First+1), "--config", config)
+	got := runSDKs(t, node, filepath.Join(dir, "cert.pem"), fmt.Sprintf("endpoint=https://127.0.0.1:%d/;accesskey=%s", r.First+2, accessKey))
+	got.check(t, r.First)
 	got.checkFaults(t)
 	echo := startEcho(t, tool(t, "turnutils_peer"))
 	t.Run("Chromium", func(t *testing.T) {
@@ -110,7 +112,7 @@ func TestAzureSDKs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ice := answer.ICEServers[0]
-			args := []string{"-u", ice.Username, "-w", ice.Credential, "-p", strconv.Itoa(r.first), "-r", echo, "-e", "127.0.0.1", "127.0.0.1"}
+			args := []string{"-u", ice.Username, "-w", ice.Credential, "-p", strconv.Itoa(r.First), "-r", echo, "-e", "127.0.0.1", "127.0.0.1"}
 			if name != "revoked" {
 				runClient(t, uclient, args)
 				return

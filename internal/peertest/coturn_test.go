@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"turnout/internal/ports"
 )
 
 // What each run of turnutils_uclient sends. The length is no multiple of four, so
@@ -131,7 +133,7 @@ func number(t *testing.T, s string) int {
 // is over, and returns its port. The one above it echoes as well.
 func startEcho(t *testing.T, peer string) string {
 	t.Helper()
-	port := strconv.Itoa(freePorts(t, 2).first)
+	port := strconv.Itoa(ports.Reserve(t, 2).First)
 	for _, host := range []string{"127.0.0.1", "::1"} {
 		command := exec.Command(peer, "-L", host, "-p", port)
 		printed := &log{}

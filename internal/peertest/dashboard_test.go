@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/pion/stun/v3"
+
+	"turnout/internal/ports"
 )
 
 // A query is one of a panel of the Grafana dashboard, or of what else asks.
@@ -139,7 +141,7 @@ func startPrometheus(t *testing.T, target string, flags ...string) *prometheus {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := &prometheus{fmt.Sprintf("127.0.0.1:%d", freePorts(t, 1).first)}
+	p := &prometheus{fmt.Sprintf("127.0.0.1:%d", ports.Reserve(t, 1).First)}
 	printed := &log{}
 	command := exec.Command(name, append(flags, "--config.file="+file, "--web.listen-address="+p.address,
 		"--storage.tsdb.path="+filepath.Join(dir, "data"), "--log.level=warn")...)

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"turnout/internal/ports"
 )
 
 // program matches a program of docs/integrating.md with its name.
@@ -53,16 +55,16 @@ func TestIntegrating(t *testing.T) {
 	if err := os.Symlink(modules, filepath.Join(dir, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
-	r := freePorts(t, relayPorts+4)
-	application := fmt.Sprintf("http://127.0.0.1:%d", r.first+3)
-	text := fmt.Sprintf(pageConfiguration, realm, r.first, r.first+1, r.first+2, r.first+4, r.last(), accessKey, dir)
+	r := ports.Reserve(t, relayPorts+4)
+	application := fmt.Sprintf("http://127.0.0.1:%d", r.First+3)
+	text := fmt.Sprintf(pageConfiguration, realm, r.First, r.First+1, r.First+2, r.First+4, r.Last(), accessKey, dir)
 	text = strings.Replace(text, "access-keys:", "cors: [\""+application+"\"], access-keys:", 1)
 	config := filepath.Join(dir, "turnout.yaml")
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	serve(t, fmt.Sprintf("127.0.0.1:%d", r.first+1), "--config", config)
-	service := fmt.Sprintf("http://127.0.0.1:%d", r.first+2)
+	serve(t, fmt.Sprintf("127.0.0.1:%d", r.First+1), "--config", config)
+	service := fmt.Sprintf("http://127.0.0.1:%d", r.First+2)
 	connection := "TURNOUT_CONNECTION_STRING=endpoint=" + service + "/;accesskey=" + accessKey
 
 	out := runProgram(t, []string{connection}, "go", "run", filepath.Join(dir, "service.go"))
@@ -77,7 +79,7 @@ func TestIntegrating(t *testing.T) {
 	if !strings.HasPrefix(out, "through the relay from 127.0.0.1:") {
 		t.Errorf("native.go: %s", out)
 	}
-	startApplication(t, node, filepath.Join(dir, "server.mjs"), application, connection, fmt.Sprintf("PORT=%d", r.first+3))
+	startApplication(t, node, filepath.Join(dir, "server.mjs"), application, connection, fmt.Sprintf("PORT=%d", r.First+3))
 	out = runProgram(t, []string{"HOME=" + t.TempDir(), "TMPDIR=" + t.TempDir()}, node, filepath.Join("browser", "title.mjs"), chromium, application)
 	if !strings.HasPrefix(out, "relayed by 127.0.0.1") {
 		t.Errorf("page.html: %s", out)

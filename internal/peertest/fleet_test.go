@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"github.com/pion/turn/v4"
+
+	"turnout/internal/ports"
 )
 
 // The members of a fleet share a store, and nothing else.
@@ -72,9 +74,9 @@ func startFleet(t *testing.T) *fleet {
 		f.relays[i] = f.configureRelay(store)
 		f.logs[i] = serve(t, f.relays[i].admin, "--config", f.relays[i].config)
 	}
-	r := freePorts(t, 2)
-	f.admin, f.service = fmt.Sprintf("127.0.0.1:%d", r.first), fmt.Sprintf("http://127.0.0.1:%d", r.first+1)
-	f.config = f.file(fmt.Sprintf(fleetServiceConfiguration, realm, r.first, r.first+1, f.relays[0].port(t), f.relays[1].port(t), f.store.address()))
+	r := ports.Reserve(t, 2)
+	f.admin, f.service = fmt.Sprintf("127.0.0.1:%d", r.First), fmt.Sprintf("http://127.0.0.1:%d", r.First+1)
+	f.config = f.file(fmt.Sprintf(fleetServiceConfiguration, realm, r.First, r.First+1, f.relays[0].port(t), f.relays[1].port(t), f.store.address()))
 	serve(t, f.admin, "--config", f.config)
 	// The command works on the store itself; the service hears of the key as it does of everything there.
 	f.sign(ask(t, "", "keys", "rotate", "access-keys", "--config", f.config))
@@ -91,10 +93,10 @@ func (f *fleet) sign(key string) { f.key.Store(&key) }
 // configureRelay writes the configuration of a relay that reaches the store at an address.
 func (f *fleet) configureRelay(store string) fleetRelay {
 	f.t.Helper()
-	r := freePorts(f.t, fleetPorts+2)
+	r := ports.Reserve(f.t, fleetPorts+2)
 	return fleetRelay{
-		address: fmt.Sprintf("127.0.0.1:%d", r.first), admin: fmt.Sprintf("127.0.0.1:%d", r.first+1),
-		config: f.file(fmt.Sprintf(fleetRelayConfiguration, realm, r.first, r.first+1, r.first+2, r.last(), store)),
+		address: fmt.Sprintf("127.0.0.1:%d", r.First), admin: fmt.Sprintf("127.0.0.1:%d", r.First+1),
+		config: f.file(fmt.Sprintf(fleetRelayConfiguration, realm, r.First, r.First+1, r.First+2, r.Last(), store)),
 	}
 }
 

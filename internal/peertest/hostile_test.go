@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"turnout/internal/ports"
 )
 
 // briefly configures a relay whose allocations end soon after their client has.
@@ -35,13 +37,13 @@ func TestCoturnHostile(t *testing.T) {
 	}
 	uclient := tool(t, "turnutils_uclient")
 	echo := startEcho(t, tool(t, "turnutils_peer"))
-	r := freePorts(t, relayPorts+2)
+	r := ports.Reserve(t, relayPorts+2)
 	file := filepath.Join(t.TempDir(), "turnout.yaml")
-	text := fmt.Sprintf(briefly, r.first, r.first+1, r.first+2, r.last(), user, password)
+	text := fmt.Sprintf(briefly, r.First, r.First+1, r.First+2, r.Last(), user, password)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	admin := fmt.Sprintf("127.0.0.1:%d", r.first+1)
+	admin := fmt.Sprintf("127.0.0.1:%d", r.First+1)
 	serve(t, admin, "--config", file)
 	t.Run("modes", func(t *testing.T) {
 		for name, mode := range map[string][]string{
@@ -53,7 +55,7 @@ func TestCoturnHostile(t *testing.T) {
 				// Some modes end by themselves and some never: what counts is the server.
 				ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 				defer cancel()
-				args := append(mode, "-u", user, "-w", password, "-p", strconv.Itoa(r.first), "-r", echo,
+				args := append(mode, "-u", user, "-w", password, "-p", strconv.Itoa(r.First), "-r", echo,
 					"-m", "4", "-n", "50", "-l", strconv.Itoa(length), "-z", "5", "-e", "127.0.0.1", "127.0.0.1")
 				_, _ = output(ctx, uclient, args...)
 			})
@@ -83,7 +85,7 @@ func TestCoturnHostile(t *testing.T) {
 		t.Errorf("a minute later the metrics still lack %q", left)
 	}
 	// And it serves as before.
-	client, _ := pionClient(t, "udp", net.JoinHostPort("127.0.0.1", strconv.Itoa(r.first)), user, password)
+	client, _ := pionClient(t, "udp", net.JoinHostPort("127.0.0.1", strconv.Itoa(r.First)), user, password)
 	relayed, peer := allocate(t, client), listen(t, "127.0.0.1:0")
 	send(t, relayed, "there", peer.LocalAddr())
 	receive(t, peer, "there")

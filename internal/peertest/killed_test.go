@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"turnout/internal/ports"
 )
 
 // acknowledged is what the service said it did for a user.
@@ -27,15 +29,15 @@ func TestKilledService(t *testing.T) {
 	if os.Getenv("PEERTEST_SERVER") != "" {
 		t.Skip("PEERTEST_SERVER names the server to test: turnout is not started")
 	}
-	r := freePorts(t, fleetPorts+3)
-	admin := fmt.Sprintf("127.0.0.1:%d", r.first+1)
+	r := ports.Reserve(t, fleetPorts+3)
+	admin := fmt.Sprintf("127.0.0.1:%d", r.First+1)
 	config := filepath.Join(t.TempDir(), "turnout.yaml")
-	text := fmt.Sprintf(pageConfiguration, realm, r.first, r.first+1, r.first+2, r.first+3, r.last(), accessKey, t.TempDir()) + "log: {level: debug}\n"
+	text := fmt.Sprintf(pageConfiguration, realm, r.First, r.First+1, r.First+2, r.First+3, r.Last(), accessKey, t.TempDir()) + "log: {level: debug}\n"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f := &fleet{t: t, service: fmt.Sprintf("http://127.0.0.1:%d", r.first+2)}
-	f.relays[0].address = fmt.Sprintf("127.0.0.1:%d", r.first)
+	f := &fleet{t: t, service: fmt.Sprintf("http://127.0.0.1:%d", r.First+2)}
+	f.relays[0].address = fmt.Sprintf("127.0.0.1:%d", r.First)
 	var all []acknowledged
 	var logs []*log
 	const rounds = 4

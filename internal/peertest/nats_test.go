@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"turnout/internal/ports"
 )
 
 // A natsServer is a NATS server with JetStream in a process of its own, on loopback.
@@ -25,7 +27,7 @@ func startNATS(t *testing.T, folder string) *natsServer {
 	if program == "" {
 		program = tool(t, "nats-server")
 	}
-	n := &natsServer{t: t, program: program, port: freePorts(t, 1).first}
+	n := &natsServer{t: t, program: program, port: ports.Reserve(t, 1).First}
 	t.Cleanup(n.kill)
 	n.start(folder)
 	return n
@@ -73,7 +75,7 @@ type link struct {
 // newLink passes connections at an address of its own on to a server.
 func newLink(t *testing.T, server string) *link {
 	t.Helper()
-	l := &link{address: fmt.Sprintf("127.0.0.1:%d", freePorts(t, 1).first), server: server}
+	l := &link{address: fmt.Sprintf("127.0.0.1:%d", ports.Reserve(t, 1).First), server: server}
 	l.mend(t)
 	t.Cleanup(l.cut)
 	return l

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/pion/turn/v4"
+
+	"turnout/internal/ports"
 )
 
 // operatorConfiguration is that of a relay whose operator has a page.
@@ -42,7 +44,7 @@ func startOperator(t *testing.T, token string) *operatorPage {
 	if os.Getenv("PEERTEST_SERVER") != "" {
 		t.Skip("PEERTEST_SERVER names the server to test: turnout is not started")
 	}
-	r := freePorts(t, relayPorts+2)
+	r := ports.Reserve(t, relayPorts+2)
 	dir, tokenFile := t.TempDir(), ""
 	if token != "" {
 		tokenFile = ", token-file: " + filepath.Join(dir, "token")
@@ -50,13 +52,13 @@ func startOperator(t *testing.T, token string) *operatorPage {
 			t.Fatal(err)
 		}
 	}
-	text := fmt.Sprintf(operatorConfiguration, realm, r.first, r.first+1, r.first+2, r.last(), secret, user, password, tokenFile)
+	text := fmt.Sprintf(operatorConfiguration, realm, r.First, r.First+1, r.First+2, r.Last(), secret, user, password, tokenFile)
 	file := filepath.Join(dir, "turnout.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := &operatorPage{relay: fmt.Sprintf("127.0.0.1:%d", r.first), address: fmt.Sprintf("http://127.0.0.1:%d/", r.first+1), file: file, token: token}
-	serve(t, fmt.Sprintf("127.0.0.1:%d", r.first+1), "--config", file)
+	p := &operatorPage{relay: fmt.Sprintf("127.0.0.1:%d", r.First), address: fmt.Sprintf("http://127.0.0.1:%d/", r.First+1), file: file, token: token}
+	serve(t, fmt.Sprintf("127.0.0.1:%d", r.First+1), "--config", file)
 	if token != "" {
 		return p
 	}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"turnout/internal/ports"
 )
 
 // pageConfiguration is that of a relay with a service on loopback.
@@ -32,16 +34,16 @@ func startPage(t *testing.T, allocations int) testPage {
 	if os.Getenv("PEERTEST_SERVER") != "" {
 		t.Skip("PEERTEST_SERVER names the server to test: turnout is not started")
 	}
-	r := freePorts(t, relayPorts+3)
-	admin, service := r.first+1, r.first+2
-	text := fmt.Sprintf(pageConfiguration, realm, r.first, admin, service, r.first+3, r.last(), accessKey, t.TempDir())
+	r := ports.Reserve(t, relayPorts+3)
+	admin, service := r.First+1, r.First+2
+	text := fmt.Sprintf(pageConfiguration, realm, r.First, admin, service, r.First+3, r.Last(), accessKey, t.TempDir())
 	text += fmt.Sprintf("quota: {user: {allocations: %d}}\n", allocations)
 	file := filepath.Join(t.TempDir(), "turnout.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	serve(t, fmt.Sprintf("127.0.0.1:%d", admin), "--config", file)
-	p := testPage{relay: fmt.Sprintf("127.0.0.1:%d", r.first), address: fmt.Sprintf("http://127.0.0.1:%d/", service)}
+	p := testPage{relay: fmt.Sprintf("127.0.0.1:%d", r.First), address: fmt.Sprintf("http://127.0.0.1:%d/", service)}
 	connection := "TURNOUT_CONNECTION_STRING=endpoint=" + p.address + ";accesskey=" + accessKey
 	p.token = ask(t, connection, "token", "mint", "--user", ask(t, connection, "user", "create"))
 	return p

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/pion/turn/v4"
+
+	"turnout/internal/ports"
 )
 
 // A tcpAllocation is what pion's client calls a TCP allocation (RFC 6062).
@@ -98,10 +100,7 @@ func pionAcceptsNobody(t *testing.T, s *server) {
 // pionDialsNobody wants the error of RFC 6062 §5.2.
 func pionDialsNobody(t *testing.T, s *server) {
 	_, relayed := allocateTCP(t, s)
-	l := listenTCP(t)
-	address := l.Addr().String()
-	l.Close()
-	conn, err := relayed.Dial("tcp4", address)
+	conn, err := relayed.Dial("tcp4", "127.0.0.1:"+ports.One(t))
 	if err == nil {
 		conn.Close()
 		t.Fatal("a connection to where nobody listens")

@@ -14,6 +14,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"turnout/internal/metrics"
+	"turnout/internal/ports"
 )
 
 // withService adds a service to a server's configuration, which takes another issuer's tokens too, and a limit.
@@ -35,7 +36,7 @@ func startServed(t *testing.T) (*secured, *fleet) {
 		fmt.Fprint(w, `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","alg":"EdDSA","use":"sig","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`)
 	}))
 	t.Cleanup(idp.Close)
-	port := freePorts(t, 1).first
+	port := ports.Reserve(t, 1).First
 	s := startSecured(t, "127.0.0.1:9", fmt.Sprintf(withService, port, accessKey, idp.URL, t.TempDir(), permissionsOfOne))
 	return s, &fleet{t: t, service: fmt.Sprintf("http://127.0.0.1:%d", port), admin: s.admin}
 }

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"turnout/internal/ports"
 )
 
 // busyConfiguration is that of a relay with room for a thousand flows.
@@ -46,11 +48,11 @@ func startBusy(t *testing.T, flows int, deadline time.Duration) *busyRelay {
 	}
 	dir := t.TempDir()
 	spki := certify(t, dir)
-	r := freePorts(t, flows+64)
-	text := fmt.Sprintf(busyConfiguration, realm, r.first, r.first+1, r.first+2, r.first+4, r.last(), secret, user, password, deadline)
+	r := ports.Reserve(t, flows+64)
+	text := fmt.Sprintf(busyConfiguration, realm, r.First, r.First+1, r.First+2, r.First+4, r.Last(), secret, user, password, deadline)
 	b := &busyRelay{
-		admin: fmt.Sprintf("127.0.0.1:%d", r.first+2), file: filepath.Join(dir, "turnout.yaml"),
-		at: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(r.first)), secure: fmt.Sprintf("127.0.0.1:%d", r.first+1), more: fmt.Sprintf("127.0.0.1:%d", r.first+3), spki: spki,
+		admin: fmt.Sprintf("127.0.0.1:%d", r.First+2), file: filepath.Join(dir, "turnout.yaml"),
+		at: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(r.First)), secure: fmt.Sprintf("127.0.0.1:%d", r.First+1), more: fmt.Sprintf("127.0.0.1:%d", r.First+3), spki: spki,
 	}
 	if err := os.WriteFile(b.file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -21,6 +21,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"turnout/internal/ports"
 )
 
 // securely adds TLS and DTLS to the configuration, and an HTTPS server on the same port.
@@ -47,10 +49,10 @@ func startSecured(t *testing.T, fallback string, more ...string) *secured {
 	}
 	dir := t.TempDir()
 	spki := certify(t, dir)
-	r := freePorts(t, relayPorts+3)
-	admin := fmt.Sprintf("127.0.0.1:%d", r.first+1)
-	text := fmt.Sprintf(configuration, realm, r.first, r.first+3, r.last(), secret, user, password, r.first+1, oauthName, oauthKeys)
-	text = strings.Replace(text, "relay:\n", fmt.Sprintf(securely, r.first+2, fallback), 1) + strings.Join(more, "")
+	r := ports.Reserve(t, relayPorts+3)
+	admin := fmt.Sprintf("127.0.0.1:%d", r.First+1)
+	text := fmt.Sprintf(configuration, realm, r.First, r.First+3, r.Last(), secret, user, password, r.First+1, oauthName, oauthKeys)
+	text = strings.Replace(text, "relay:\n", fmt.Sprintf(securely, r.First+2, fallback), 1) + strings.Join(more, "")
 	file := filepath.Join(dir, "turnout.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -65,7 +67,7 @@ func startSecured(t *testing.T, fallback string, more ...string) *secured {
 			}
 		}
 	})
-	return &secured{server{port: r.first, secretPort: r.first, admin: admin}, r.first + 2, spki}
+	return &secured{server{port: r.First, secretPort: r.First, admin: admin}, r.First + 2, spki}
 }
 
 // certify writes a certificate of both loopback addresses, and returns the hash of its key.

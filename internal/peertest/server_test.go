@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"turnout/internal/ports"
 )
 
 // What every server under test knows.
@@ -78,13 +80,13 @@ func start(t *testing.T) *server {
 	if other := os.Getenv("PEERTEST_SERVER"); other != "" {
 		return running(t, other)
 	}
-	r := freePorts(t, relayPorts+2)
-	text := fmt.Sprintf(configuration, realm, r.first, r.first+2, r.last(), secret, user, password, r.first+1, oauthName, oauthKeys)
+	r := ports.Reserve(t, relayPorts+2)
+	text := fmt.Sprintf(configuration, realm, r.First, r.First+2, r.Last(), secret, user, password, r.First+1, oauthName, oauthKeys)
 	file := filepath.Join(t.TempDir(), "turnout.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := &server{port: r.first, secretPort: r.first, admin: fmt.Sprintf("127.0.0.1:%d", r.first+1)}
+	s := &server{port: r.First, secretPort: r.First, admin: fmt.Sprintf("127.0.0.1:%d", r.First+1)}
 	serve(t, s.admin, "--config", file)
 	return s
 }

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"turnout/internal/ports"
 )
 
 // troubleConfiguration is that of a relay with a service on loopback. More is put behind it, and
@@ -49,14 +51,14 @@ func startTroubled(t *testing.T, more string, expires time.Time, by func(turnout
 	if os.Getenv("PEERTEST_SERVER") != "" {
 		t.Skip("PEERTEST_SERVER names the server to test: turnout is not started")
 	}
-	r := freePorts(t, 32)
+	r := ports.Reserve(t, 32)
 	d := &troubled{
-		fleet: &fleet{t: t, service: fmt.Sprintf("http://127.0.0.1:%d", r.first+2)},
-		admin: fmt.Sprintf("127.0.0.1:%d", r.first+1), relay: fmt.Sprintf("127.0.0.1:%d", r.first), dir: t.TempDir(),
+		fleet: &fleet{t: t, service: fmt.Sprintf("http://127.0.0.1:%d", r.First+2)},
+		admin: fmt.Sprintf("127.0.0.1:%d", r.First+1), relay: fmt.Sprintf("127.0.0.1:%d", r.First), dir: t.TempDir(),
 	}
 	certifyUntil(t, d.dir, expires)
 	file := filepath.Join(d.dir, "turnout.yaml")
-	text := fmt.Sprintf(troubleConfiguration, realm, r.first, r.first+1, r.first+2, r.first+3, r.last(), user, password, accessKey, filepath.Join(d.dir, "state")) + more
+	text := fmt.Sprintf(troubleConfiguration, realm, r.First, r.First+1, r.First+2, r.First+3, r.Last(), user, password, accessKey, filepath.Join(d.dir, "state")) + more
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +222,7 @@ func TestExpiredCertificate(t *testing.T) {
 func TestIssuerOutOfReach(t *testing.T) {
 	peers(t)
 	t.Parallel()
-	nobody := freePorts(t, 1).first
+	nobody := ports.Reserve(t, 1).First
 	d := startTroubled(t, fmt.Sprintf("  issuers: [{issuer: \"https://idp.example\", audience: turn, jwks: \"https://127.0.0.1:%d/jwks\"}]\n", nobody), time.Now().Add(24*time.Hour), nil)
 	d.is(t, "issuer_keys")
 	name, password := d.user().credential() // its own users are served

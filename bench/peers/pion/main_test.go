@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"net"
+	"syscall"
 	"testing"
 
 	"github.com/pion/turn/v4"
@@ -9,16 +11,7 @@ import (
 
 // TestServe makes an allocation with credentials derived from the secret.
 func TestServe(t *testing.T) {
-	reserved, err := net.ListenPacket("udp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := reserved.LocalAddr().String()
-	reserved.Close()
-	server, err := serve(address, "127.0.0.1", "10000-20000", "realm", "north", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	server, address := serveSomewhere(t)
 	defer server.Close()
 	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	if err != nil {
@@ -45,6 +38,28 @@ func TestServe(t *testing.T) {
 		t.Errorf("relayed port %d, outside 10000-20000", port)
 	}
 	relayed.Close()
+}
+
+// serveSomewhere serves at a port of loopback that UDP and TCP both have free. One that is free for UDP may be anybody's for
+// TCP, or be taken before the server opens it: then another one is tried.
+func serveSomewhere(t *testing.T) (server *turn.Server, address string) {
+	t.Helper()
+	for {
+		reserved, err := net.ListenPacket("udp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		address = reserved.LocalAddr().String()
+		reserved.Close()
+		server, err = serve(address, "127.0.0.1", "10000-20000", "realm", "north", nil)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return server, address
+	}
 }
 
 func TestServeRefuses(t *testing.T) {

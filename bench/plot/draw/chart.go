@@ -9,7 +9,6 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
 
@@ -54,8 +53,8 @@ func (c chart) plot() (*plot.Plot, error) {
 	switch c.Kind {
 	case "bars":
 		err = c.bars(p)
-	case "points", "lines":
-		err = c.scatter(p)
+	case "lines":
+		err = c.lines(p)
 	default:
 		err = fmt.Errorf("no kind of chart %q", c.Kind)
 	}
@@ -66,7 +65,7 @@ func (c chart) plot() (*plot.Plot, error) {
 	return p, nil
 }
 
-// scale sets the axes. Bars and points begin at nothing, and leave room for the legend.
+// scale sets the axes. They begin at nothing unless they are logarithmic, and leave room for the legend.
 func (c chart) scale(p *plot.Plot) {
 	if c.LogX {
 		p.X.Scale = plot.LogScale{}
@@ -78,10 +77,7 @@ func (c chart) scale(p *plot.Plot) {
 		p.Y.Min = 0
 		p.Y.Max *= 1.3
 	}
-	switch c.Kind {
-	case "points":
-		p.X.Min = 0
-	case "bars":
+	if c.Kind == "bars" {
 		p.X.Min, p.X.Max = -0.5, float64(len(c.Labels))-0.5
 	}
 	if len(c.Ticks) > 0 {
@@ -108,19 +104,30 @@ func plain(marker plot.Ticker) plot.Ticker {
 
 // bars draws a group for each label, with a bar for each series.
 func (c chart) bars(p *plot.Plot) error {
-	const barWidth = 9
+	const group = 0.75 // of the room that there is for one
+	width := group / float64(len(c.Series))
 	for i, s := range c.Series {
 		if len(s.Y) != len(c.Labels) {
 			return fmt.Errorf("series %s has %d values for %d labels", s.Name, len(s.Y), len(c.Labels))
 		}
-		b, err := plotter.NewBarChart(plotter.Values(s.Y), barWidth)
+		middles := make(plotter.XYs, len(s.Y))
+		var corners []plotter.XYer
+		for k, y := range s.Y {
+			left := float64(k) - group/2 + float64(i)*width
+			right := left + width*0.92
+			middles[k] = plotter.XY{X: (left + right) / 2, Y: y}
+			corners = append(corners, plotter.XYs{{X: left}, {X: left, Y: y}, {X: right, Y: y}, {X: right}})
+		}
+		bars, err := plotter.NewPolygon(corners...)
 		if err != nil {
 			return err
 		}
-		b.Color, b.LineStyle.Width = inks[i%len(inks)], 0
-		b.Offset = vg.Length(float64(i)-float64(len(c.Series)-1)/2) * (barWidth + 1)
-		p.Add(b)
-		p.Legend.Add(s.Name, b)
+		bars.Color, bars.LineStyle.Width = inks[i%len(inks)], 0
+		p.Add(bars)
+		p.Legend.Add(s.Name, bars)
+		if err := s.extent(p, middles, color.Gray{0x30}); err != nil {
+			return err
+		}
 	}
 	p.NominalX(c.Labels...)
 	p.X.Tick.Label.Rotation = 0.4 // radians: names are longer than groups are wide
@@ -128,8 +135,8 @@ func (c chart) bars(p *plot.Plot) error {
 	return nil
 }
 
-// scatter draws marks, joined by lines if it is a line chart, with the extent of their rounds.
-func (c chart) scatter(p *plot.Plot) error {
+// lines draws marks joined by lines, with the extent of their rounds.
+func (c chart) lines(p *plot.Plot) error {
 	for i, s := range c.Series {
 		if len(s.Y) == 0 {
 			continue // a server that was not measured here
@@ -150,13 +157,8 @@ func (c chart) scatter(p *plot.Plot) error {
 		}
 		line.Color, line.Width = inks[i%len(inks)], 1.5
 		marked.Color, marked.Shape, marked.Radius = inks[i%len(inks)], marks[i%len(marks)], 3
-		thumbnails := []plot.Thumbnailer{marked}
-		if c.Kind == "lines" {
-			p.Add(line)
-			thumbnails = append(thumbnails, line)
-		}
-		p.Add(marked)
-		p.Legend.Add(s.Name, thumbnails...)
+		p.Add(line, marked)
+		p.Legend.Add(s.Name, marked, line)
 		if err := s.extent(p, points, inks[i%len(inks)]); err != nil {
 			return err
 		}

@@ -3,7 +3,7 @@ import { ask, Refusal } from "./ask.js";
 import { now } from "./clock.js";
 import { byID, element, note } from "./element.js";
 import { endAllOf, endOne } from "./end.js";
-import { bytesInWords, countInWords, durationInWords, transportInWords } from "./words.js";
+import { bitsInWords, bytesInWords, countInWords, durationInWords, transportInWords } from "./words.js";
 
 const again = 2000; // ms between two looks
 
@@ -51,7 +51,7 @@ export class Details {
 		const left = (time) => durationInWords((Date.parse(time) - now()) / 1000);
 		const moved = ({ packets, bytes }) => `${bytesInWords(bytes)} in ${countInWords(packets)} packets`;
 		const facts = [
-			["User", a.subject || "–"], ...(a.class ? [["Class", a.class]] : []),
+			["User", a.subject || "–"], ...(a.class ? [["Class", a.class]] : []), ...(a.bandwidth ? [["Bandwidth", `${bitsInWords(a.bandwidth)}, of the credential`]] : []),
 			["Client", `${a.client} by ${transportInWords(a.transport)}`], ["Relay", a.server],
 			["Relayed address", a.relayed.join(", ")], ["Lent for", `${durationInWords((now() - Date.parse(a.created)) / 1000)} now`],
 			["Runs out in", `${left(a.expires)}, unless the client asks again`],

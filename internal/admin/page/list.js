@@ -13,7 +13,7 @@ const limit = 25; // rows of a page
 export class List {
 	#rows = new Map(); // by id
 	#filter = {};
-	#order = ""; // that of the relay, which has pages; in others there is one page, the first rows
+	#order = ""; // that of the relay
 	#cursors = [""]; // of the pages up to this one
 	#next = "";
 	#turn = 0; // how often was asked: what is late is dropped
@@ -91,7 +91,7 @@ export class List {
 
 	#sum(shown, total) {
 		const live = total === 0 ? "There are none now." : `${countInWords(total)} live`;
-		const found = shown > 0 ? `${countInWords(shown)} ${this.#next || this.#cursors.length > 1 ? "on this page" : this.#order && shown === limit ? "shown" : "found"}` : "Nothing is found: no live allocation is like that";
+		const found = shown > 0 ? `${countInWords(shown)} ${this.#next || this.#cursors.length > 1 ? "on this page" : "found"}` : "Nothing is found: no live allocation is like that";
 		const text = Object.values(this.#filter).some(Boolean) && total > 0 ? `${found}, of ${live}.` : live;
 		const { kind, sentence } = this.#said ?? { kind: "", sentence: "" };
 		const said = `${sentence}${sentence && " "}${text}`;

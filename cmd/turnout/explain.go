@@ -23,8 +23,12 @@ var advice = []struct {
 		"name an address of this host (ip address shows them), or 0.0.0.0 or [::] for all"},
 	{[]error{netio.ErrTooManyFiles, syscall.EMFILE, syscall.ENFILE},
 		"raise the limit (ulimit -n, or LimitNOFILE= of the service)"},
+	{[]error{syscall.ECONNREFUSED},
+		"nothing listens there: start it, or look at the address"},
 	{[]error{fs.ErrNotExist},
 		"check the path"},
+	{[]error{syscall.ENOTDIR},
+		"a file stands where a folder must be: name another path"},
 	{[]error{syscall.ENOSPC, syscall.EROFS},
 		"name a folder that can be written to with store.path"},
 }

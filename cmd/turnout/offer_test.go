@@ -229,7 +229,11 @@ func TestServiceCommands(t *testing.T) {
 	}
 	// The store is in use: the way to the service is named.
 	silent := another(t, "")
-	if _, errs := silent(exitFailure, "user", "list", "--config", config); !strings.Contains(errs, "a running service has the store") || !strings.Contains(errs, "--connection-string") {
+	if _, errs := silent(exitFailure, "user", "list", "--config", config); !strings.Contains(errs, "a running service has the store") || !strings.Contains(errs, "by --connection-string or TURNOUT_CONNECTION_STRING, as endpoint=http") {
+		t.Errorf("stderr %q", errs)
+	}
+	wrongKey := another(t, connectionString(service, []byte("no key of the service")))
+	if _, errs := wrongKey(exitFailure, "user", "list"); !strings.Contains(errs, "answers 401 Denied: ") || !strings.Contains(errs, "; look at the access key of the connection string") {
 		t.Errorf("stderr %q", errs)
 	}
 	nobody := user[:len(user)-1] + "0"
@@ -276,7 +280,8 @@ func TestServiceCommands(t *testing.T) {
 		t.Errorf("stderr %q", errs)
 	}
 	// Who asks a service that is not there is told so.
-	if _, errs := turnout(exitFailure, "user", "list"); !strings.Contains(errs, "connection refused") {
+	_, errs := turnout(exitFailure, "user", "list")
+	if !strings.HasPrefix(errs, "turnout: the service at "+service+" does not answer: dial tcp ") || !strings.HasSuffix(errs, "connection refused; nothing listens there: start it, or look at the address\n") {
 		t.Errorf("stderr %q", errs)
 	}
 }

@@ -78,12 +78,18 @@ type service struct {
 	draining atomic.Bool                 // on the way to the end
 	endsAt   atomic.Pointer[time.Time]   // when it ends what is live, once it drains to the end
 	started  time.Time
-	admins   []*admin.Server
+	admins   []operatorListener
 	keep     atomic.Pointer[keep]           // nil before it is open, and where nothing is kept
 	verifier atomic.Pointer[token.Verifier] // nil without api
 	api      *web.Server                    // nil where there is none
 	ended    chan error                     // one value from each goroutine
 	running  int                            // goroutines
+}
+
+// An operatorListener is that of admin.listen or of metrics.listen, and what it is called where its address is printed.
+type operatorListener struct {
+	*admin.Server
+	shown string
 }
 
 // newService reads the configuration.
@@ -291,7 +297,8 @@ func (s *service) listenAdmins(l *config.Loaded, tr *transports) (own []netip.Ad
 		addr config.OperatorAddress
 		api  *admin.API
 		name string // in metrics
-	}{{"admin.listen", l.Admin.Listen, operation, "admin"}, {"metrics.listen", config.OperatorAddress{AddrPort: l.Metrics.Listen.AddrPort}, nil, "metrics"}} {
+		show string
+	}{{"admin.listen", l.Admin.Listen, operation, "admin", "operator"}, {"metrics.listen", config.OperatorAddress{AddrPort: l.Metrics.Listen.AddrPort}, nil, "metrics", "metrics"}} {
 		if !at.addr.Set() {
 			continue
 		}
@@ -306,7 +313,7 @@ func (s *service) listenAdmins(l *config.Loaded, tr *transports) (own []netip.Ad
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", at.key, err)
 		}
-		s.admins = append(s.admins, server)
+		s.admins = append(s.admins, operatorListener{server, at.show})
 		if server.Addr().IsValid() {
 			own = append(own, server.Addr())
 		}

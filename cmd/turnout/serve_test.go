@@ -134,6 +134,9 @@ func TestReadiness(t *testing.T) {
 	if before != `503 {"status":"starting"}` || during != `200 {"status":"ok"}` || after != `503 {"status":"draining"}` {
 		t.Errorf("before %s, during %s, after %s", before, during, after)
 	}
+	if out := c.out.String(); !strings.Contains(out, "\noperator   http://127.0.0.1:") || !strings.Contains(out, "\nmetrics    http://127.0.0.1:") {
+		t.Errorf("stdout does not tell the two apart:\n%s", out)
+	}
 	if len(c.relay.config.OwnPorts) != 2 {
 		t.Errorf("own ports: %v", c.relay.config.OwnPorts)
 	}
@@ -272,6 +275,10 @@ func testDrain(t *testing.T, name string, hurry time.Duration) {
 		want := 30 * time.Minute
 		if hurry > 0 {
 			want = hurry
+			synctest.Wait()
+			if said := c.err.String(); !strings.Contains(said, `"sooner":"a second signal ends them at once"`) {
+				t.Errorf("log: %s", said)
+			}
 			time.Sleep(hurry)
 			close(again)
 		}

@@ -127,51 +127,29 @@ func (a *app) serve(ctx context.Context, src *source) error {
 	}
 	defer s.close()
 	defer s.health.watch(s.log)()
-	now := *s.current.Load()
-	l := now.loaded
 	s.reloading <- struct{}{} // what is not there yet cannot be reloaded: whoever asks for it waits
 	begun := sync.OnceFunc(func() { <-s.reloading })
 	defer begun()
-	tr, err := newTransports(l, s.log)
-	if err != nil {
+	l := s.current.Load().loaded
+	if s.transports, err = newTransports(l, s.log); err != nil {
 		return err
 	}
-	s.transports = tr
-	defer tr.watch(ctx)()
-	s.health.set("certificates", certificatesProbe(a.now, tr.certificates, tr.https))
-	if s.own, err = s.listenAdmins(l, tr); err != nil {
-		return err
-	}
-	t, err := a.openTrust(ctx, l, s)
-	if errors.Is(err, errStopped) {
+	defer s.transports.watch(ctx)()
+	if err := s.listen(ctx, l); errors.Is(err, errStopped) {
 		return nil
-	}
-	if err != nil {
+	} else if err != nil {
 		return err
 	}
-	at, err := s.listenAPI(l, tr)
-	if err != nil {
-		return err
-	}
-	if at.IsValid() {
-		s.own = append(s.own, at)
-	}
-	r, err := a.startRelay(ctx, l, t, s)
-	if err != nil {
-		return err
-	}
-	now.trust, now.relaying = t, r
-	s.current.Store(&now)
 	s.watchAlternates(l)
 	defer func() { s.alternates.stop() }()
-	stop := func() error { return s.stop(a.again) }
-	if err := s.startAPI(&now); err != nil {
+	now, stop := s.current.Load(), func() error { return s.stop(a.again) }
+	if err := s.startAPI(now); err != nil {
 		return errors.Join(err, stop())
 	}
-	t.adopt(l, s.offer)
+	now.trust.adopt(l, s.offer)
 	s.serving.Store(true)
 	begun()
-	if err := a.announce(ctx, l, t, s, r); err != nil {
+	if err := a.announce(ctx, l, now.trust, s, now.relaying); err != nil {
 		return errors.Join(err, stop())
 	}
 	s.manager.tell("READY=1")
@@ -187,6 +165,32 @@ func (a *app) serve(ctx context.Context, src *source) error {
 	case <-ctx.Done():
 		return stop()
 	}
+}
+
+// listen opens everything that a configuration has listen: first the operator's pages, which tell how the rest comes along, then
+// the store, the service's listener, so that a port in use is told before anything is served, and the relay, which serves at once.
+func (s *service) listen(ctx context.Context, l *config.Loaded) error {
+	now, tr := *s.current.Load(), s.transports
+	s.health.set("certificates", certificatesProbe(s.app.now, tr.certificates, tr.https))
+	var err error
+	if s.own, err = s.listenAdmins(l, tr); err != nil {
+		return err
+	}
+	if now.trust, err = s.app.openTrust(ctx, l, s); err != nil {
+		return err
+	}
+	at, err := s.listenAPI(l, tr)
+	if err != nil {
+		return err
+	}
+	if at.IsValid() {
+		s.own = append(s.own, at)
+	}
+	if now.relaying, err = s.app.startRelay(ctx, l, now.trust, s); err != nil {
+		return err
+	}
+	s.current.Store(&now)
+	return nil
 }
 
 // openTrust opens what is kept and connects it with the checks of credentials. Revocations end what is live on the relay.

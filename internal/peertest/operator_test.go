@@ -321,6 +321,9 @@ func (p *operatorPage) checkLists(t *testing.T, got operatorShowing) {
 			t.Errorf("the list of %s is %q", name, got.Lists[name])
 		}
 	}
+	if named := got.Lists["named"]; len(named) != 32 || !slices.IsSorted(named) {
+		t.Errorf("both pages of the list by user: %q", named)
+	}
 	if len(got.Lists["block"]) != 25 {
 		t.Errorf("%d rows of clients in 127.0.0.0/8", len(got.Lists["block"]))
 	}

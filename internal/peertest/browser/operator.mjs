@@ -80,6 +80,13 @@ async function everything(tab) {
 	await tab.locator("#list-result", { hasText: "32 live" }).waitFor();
 	await tab.waitForFunction(() => document.querySelector("#list tbody td")?.innerText.startsWith("alice"));
 	shown.lists.busiest = (await users(tab)).slice(0, 1);
+	await tab.getByLabel("Order").selectOption("user");
+	await tab.waitForFunction(() => document.querySelector("#list tbody tr:nth-child(2) td")?.innerText.startsWith("carol"));
+	shown.lists.named = await users(tab);
+	await tab.locator("#next").click();
+	await pageNumber(2);
+	await tab.waitForFunction((first) => document.querySelector("#list tbody td")?.innerText !== first, shown.lists.named[0]);
+	shown.lists.named.push(...await users(tab));
 	await tab.getByLabel("Order").selectOption("as found");
 	await pageNumber(1);
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ func startRelay(t *testing.T, s Scenario) (*relay.Server, Job) {
 		}
 	})
 	return server, Job{
-		Scenario: s, Server: p.Addr, Spread: true, Local: p.Peer, Release: true,
+		Scenario: s, Server: p.Addr, ServerPIDs: []int{os.Getpid()}, Spread: true, Local: p.Peer, Release: true,
 		Credentials: Credentials{Secret: p.Secret, Expires: time.Now().Add(time.Hour)},
 		Warmup:      50 * time.Millisecond, Duration: 200 * time.Millisecond, Seed: 7,
 	}
@@ -96,7 +97,37 @@ func TestGenerate(t *testing.T) {
 	}
 }
 
-// checkMeasurement wants a run without a fault.
+// TestGenerateGivesBack is interrupted with live allocations on a server that goes on living, and leaves none behind.
+func TestGenerateGivesBack(t *testing.T) {
+	t.Parallel()
+	s := small(func(s *Scenario) { s.Flows, s.Rate = 100, 10 })
+	server, job := startRelay(t, s)
+	job.Duration = MaxDuration
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	failed := make(chan error, 1)
+	go func() {
+		_, err := generate(ctx, job)
+		failed <- err
+	}()
+	allocated := func(n int) bool {
+		for deadline := time.Now().Add(30 * time.Second); server.Stats().Allocations != n && time.Now().Before(deadline); <-time.After(time.Millisecond) {
+		}
+		return server.Stats().Allocations == n
+	}
+	if !allocated(s.Flows) {
+		t.Errorf("%d allocations were made, want %d", server.Stats().Allocations, s.Flows)
+	}
+	cancel()
+	if err := <-failed; err == nil {
+		t.Error("it was interrupted, and says nothing")
+	}
+	if !allocated(0) {
+		t.Errorf("%d allocations are left", server.Stats().Allocations)
+	}
+}
+
+// checkMeasurement wants a run without a fault of the relay's or the generator's.
 func checkMeasurement(t *testing.T, s Scenario, m Measurement) {
 	t.Helper()
 	if m.Setup.Allocations != s.Flows || m.Setup.Elapsed <= 0 {
@@ -109,11 +140,13 @@ func checkMeasurement(t *testing.T, s Scenario, m Measurement) {
 		}
 		return
 	}
-	if f.Delivered == 0 || f.Sent == 0 || f.Lost != 0 || f.Corrupt+f.Misdelivered+f.Duplicate+f.Orphan != 0 {
-		t.Errorf("delivered %d, sent %d, lost %d, corrupt %d (%s), misdelivered %d, duplicate %d, orphans %d",
-			f.Delivered, f.Sent, f.Lost, f.Corrupt, f.Evidence, f.Misdelivered, f.Duplicate, f.Orphan)
+	// On a machine that gives the relay no processor for long, clients send again what they had under way, and sockets have no
+	// room for all of it: the system has counted that.
+	if f.Delivered == 0 || f.Sent == 0 || f.Lost > f.Dropped+f.ServerDropped || f.Corrupt+f.Misdelivered+f.Duplicate+f.Orphan != 0 {
+		t.Errorf("delivered %d, sent %d, lost %d, dropped %d and %d, corrupt %d (%s), misdelivered %d, duplicate %d, orphans %d",
+			f.Delivered, f.Sent, f.Lost, f.Dropped, f.ServerDropped, f.Corrupt, f.Evidence, f.Misdelivered, f.Duplicate, f.Orphan)
 	}
-	if n := uint64(f.Latency.Count()); n != f.Sent {
+	if n := uint64(f.Latency.Count()); n != f.Sent-f.Lost {
 		t.Errorf("%d latencies of %d packets", n, f.Sent)
 	}
 	if s.Rate > 0 && f.Planned == 0 {
@@ -172,6 +205,7 @@ func surveyed(t *testing.T, server *relay.Server) relay.Stats {
 const (
 	minDatagramsPerCall = 4.0
 	maxAllocsPerPacket  = 0.01
+	steadyPackets       = 30_000
 )
 
 // TestSteady gates on what a relayed packet costs in allocations and system calls, not in time: relay and generator run in this
@@ -197,8 +231,11 @@ func TestSteady(t *testing.T) {
 	l.phase = phaseWindow
 	stats := surveyed(t, server)
 	before := mallocs()
-	if err := l.runUntil(t.Context(), l.now+int64(500*time.Millisecond)); err != nil {
-		t.Fatal(err)
+	// So many packets that what the runtime allocates by itself hardly counts, however long this machine takes for them.
+	for last := l.now + int64(time.Minute); l.result.Delivered < steadyPackets && l.now < last; {
+		if err := l.runUntil(t.Context(), l.now+int64(10*time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	after := mallocs()
 	now := surveyed(t, server)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -141,7 +142,8 @@ func TestChartEverything(t *testing.T) {
 	}
 }
 
-// TestChartConfig puts keys of turnout's own over the chart's, and another configuration makes other pods.
+// TestChartConfig puts keys of turnout's own over the chart's. Another configuration makes other pods, unless those there are
+// read it again.
 func TestChartConfig(t *testing.T) {
 	tools(t)
 	t.Parallel()
@@ -154,6 +156,15 @@ func TestChartConfig(t *testing.T) {
 	const sum = "checksum/config"
 	if a, b := plain["DaemonSet"].Spec.Template.Metadata.Annotations[sum], other["DaemonSet"].Spec.Template.Metadata.Annotations[sum]; a == "" || a == b {
 		t.Errorf("%s is %q and then %q", sum, a, b)
+	}
+	const reload = "restartOnChange=false"
+	plain, other = render(t, someSecret, reload), render(t, "secret.value=another-secret-of-some-length", reload, "config.realm=turn.example.org")
+	if a, b := plain["DaemonSet"].Spec.Template, other["DaemonSet"].Spec.Template; !reflect.DeepEqual(a, b) || len(a.Metadata.Annotations) != 0 {
+		t.Errorf("pods that read it again are made anew:\n%+v\n%+v", a, b)
+	}
+	annotated := render(t, someSecret, reload, "podAnnotations.team=voice")
+	if a := annotated["DaemonSet"].Spec.Template.Metadata.Annotations; !maps.Equal(a, map[string]string{"team": "voice"}) {
+		t.Errorf("annotations %v", a)
 	}
 }
 

@@ -19,6 +19,7 @@ func TestFramesFollowTheirStream(t *testing.T) {
 	defer ours.Close()
 	defer theirs.Close()
 	st := newStream(ours, allocation.FiveTuple{Client: benchClient(1), Server: benchServer, Transport: allocation.TCP}, w)
+	st.byGoroutines()
 	request := message(stun.MethodBinding, func(*stun.Builder) {})
 	resumed := func() bool {
 		select {

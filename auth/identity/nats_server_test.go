@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -55,7 +54,7 @@ func (s *natsServer) start() error {
 	if err := s.command.Start(); err != nil {
 		return err
 	}
-	end := time.After(20 * time.Second)
+	end := time.After(time.Minute)
 	for {
 		if c, err := nats.Connect(s.url); err == nil {
 			js, err := c.JetStream()
@@ -121,9 +120,7 @@ var buckets atomic.Int64
 // natsStore opens a store with buckets of its own.
 func natsStore(t testing.TB, s *natsServer, bucket string) *NATS {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	n, err := OpenNATS(ctx, NATSConfig{URL: s.url, Bucket: bucket})
+	n, err := OpenNATS(within(t), NATSConfig{URL: s.url, Bucket: bucket})
 	if err != nil {
 		t.Fatal(err)
 	}

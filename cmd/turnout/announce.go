@@ -30,7 +30,7 @@ func (a *app) announce(ctx context.Context, l *config.Loaded, t trust, s *servic
 		fmt.Fprintf(&b, "service    %s\n", endpoint(l, s.api.Addr()))
 	}
 	for _, server := range s.admins {
-		fmt.Fprintf(&b, "operator   %s\n", server.Where())
+		fmt.Fprintf(&b, "%-10s %s\n", server.shown, server.Where())
 	}
 	if t.keep != nil && t.keep.made {
 		fmt.Fprintf(&b, "keys       made just now, kept in %s\n", t.keep.where)

@@ -52,6 +52,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
+	root.SetFlagErrorFunc(wrongFlag)
 	root.AddCommand(a.serveCommand(), a.configCommand(), a.credentialsCommand(), a.tokenCommand(), a.userCommand(), a.keysCommand(), a.benchCommand(), a.topCommand(), a.versionCommand())
 	err := root.ExecuteContext(ctx)
 	if err == nil {
@@ -67,13 +68,6 @@ func (a *app) run(ctx context.Context, args []string) int {
 	}
 	return exitFailure
 }
-
-// A usageError is a command line that cannot be meant.
-type usageError struct{ text string }
-
-func (e *usageError) Error() string { return e.text }
-
-func usage(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
 // group is the answer of a command that only holds others.
 func (a *app) group(c *cobra.Command, args []string) error {
@@ -97,7 +91,7 @@ func (a *app) group(c *cobra.Command, args []string) error {
 // command makes a command that takes flags only. Errors before do are of usage.
 func (a *app) command(use, short, long string, do func(ctx context.Context) error) *cobra.Command {
 	return &cobra.Command{
-		Use: use, Short: short, Long: long, Args: cobra.NoArgs, DisableFlagsInUseLine: true,
+		Use: use, Short: short, Long: long, Args: exactly(use), DisableFlagsInUseLine: true,
 		RunE: func(c *cobra.Command, _ []string) error {
 			a.ran = true
 			return do(c.Context())

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -117,10 +118,17 @@ func (a *app) connectStore(ctx context.Context, s *target) (*connection, error) 
 	}
 	k, err := a.openKeep(ctx, l, end{})
 	if errors.Is(err, identity.ErrInUse) {
-		return nil, fmt.Errorf("a running service has the store %s; name that service by --connection-string or %s, as it printed it", l.Store.Path, connectionVariable)
+		if !l.API.Listen.Addr.IsValid() {
+			return nil, fmt.Errorf("a running turnout has the store %s, and this configuration has no api to ask it by: stop it for as long as this takes", l.Store.Path)
+		}
+		return nil, fmt.Errorf("a running service has the store %s; name that service by --connection-string or %s, as endpoint=%s;accesskey=… with one of its access keys",
+			l.Store.Path, connectionVariable, endpoint(l, l.API.Listen.Addr))
 	}
 	if err != nil {
 		return nil, err
+	}
+	if k.made { // perhaps another one was meant
+		fmt.Fprintf(a.stderr, "turnout: there was no store in %s: a new one was made, with keys of its own\n", l.Store.Path)
 	}
 	offer, err := a.offerOf(ctx, l, k)
 	if err != nil {
@@ -151,7 +159,7 @@ func (c *connection) ask(ctx context.Context, method, path, bearer string, in, o
 	}
 	w, err := c.client.Do(r)
 	if err != nil {
-		return err
+		return unanswered(c.endpoint, err)
 	}
 	defer w.Body.Close()
 	const longest = 4 << 20
@@ -168,6 +176,23 @@ func (c *connection) ask(ctx context.Context, method, path, bearer string, in, o
 	return json.Unmarshal(text, out)
 }
 
+// unanswered is why a request was not answered, and what to do where a service is there and not believed.
+func unanswered(endpoint string, err error) error {
+	var asked *url.Error
+	if errors.As(err, &asked) {
+		err = asked.Err // what was asked for is no news
+	}
+	var authority x509.UnknownAuthorityError
+	var name x509.HostnameError
+	switch {
+	case errors.As(err, &authority):
+		return fmt.Errorf("the service at %s: %w; if its certificate is of an issuer of your own, name the issuer's by the variable SSL_CERT_FILE", endpoint, err)
+	case errors.As(err, &name):
+		return fmt.Errorf("the service at %s: %w; write the connection string with a name that is in the certificate", endpoint, err)
+	}
+	return fmt.Errorf("the service at %s does not answer: %w", endpoint, err)
+}
+
 // refusal is what a service says went wrong.
 func refusal(status int, text []byte) error {
 	var answer struct {
@@ -176,7 +201,11 @@ func refusal(status int, text []byte) error {
 	if json.Unmarshal(text, &answer) != nil || answer.Error.Code == "" {
 		return fmt.Errorf("the service answers %d, and not as turnout does; look at the connection string's endpoint", status)
 	}
-	return fmt.Errorf("the service answers %d %s: %s", status, answer.Error.Code, strings.TrimSuffix(answer.Error.Message, "."))
+	err := fmt.Errorf("the service answers %d %s: %s", status, answer.Error.Code, strings.TrimSuffix(answer.Error.Message, "."))
+	if answer.Error.Code == "Denied" { // the contract has no more words for it
+		return fmt.Errorf("%w; look at the access key of the connection string, and at this host's clock, which may be 5 minutes wrong", err)
+	}
+	return err
 }
 
 // identityPath is the path of a user of the service.

@@ -46,7 +46,9 @@ func (a *app) credentialsCommand() *cobra.Command {
 func (a *app) credentials(ctx context.Context, r *credentialsRequest) error {
 	write, ok := formats[r.format]
 	switch {
-	case (r.user == "") == (r.token == ""):
+	case r.user != "" && r.token != "":
+		return usage("credentials needs --user ID or --token JWT, not both: a token has its own user")
+	case r.user == "" && r.token == "":
 		return usage("credentials needs --user ID or --token JWT, whom they are for")
 	case r.ttl < time.Second:
 		return usage("--ttl %s is too short; give at least 1s", r.ttl)
@@ -140,10 +142,12 @@ func writeJSON(w io.Writer, answer api.ICEAnswer) error {
 	return e.Encode(answer)
 }
 
-// shellSafe needs no quotes in a shell.
-var shellSafe = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./?~\[\]-]*$`)
+// shellSafe needs no quotes in a shell. A tilde does: behind a colon, as in the usernames of the service, zsh takes it for
+// somebody's home and fails where there is nobody of that name.
+var shellSafe = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./?\[\]-]*$`)
 
-// writeEnvironment writes lines that a shell and an env file both take; only what a shell would read otherwise is quoted.
+// writeEnvironment writes lines that a shell takes, and whatever else reads quotes as a shell does; only what a shell would
+// read otherwise is quoted.
 func writeEnvironment(w io.Writer, answer api.ICEAnswer) error {
 	var urls []string
 	for _, s := range answer.ICEServers {

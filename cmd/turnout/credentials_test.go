@@ -19,6 +19,7 @@ func TestCredentials(t *testing.T) {
 		{"credentials.json", "--user 8:acs:alice", minimal},
 		{"credentials.env", "--user alice --ttl 10m --format env", minimal},
 		{"credentials_quoted.env", "--user a'b$(c) --format env", minimal},
+		{"credentials_tilde.env", "--user ~root --format env", minimal},
 		{"credentials.txt", "--user alice --ttl 24h --format table", minimal},
 		{"credentials_wildcard.json", "--user alice",
 			"listen: [udp://0.0.0.0:3478, tcp://0.0.0.0:3478, \"udp://[::]:3478\"]\nauth: {secrets: [a-secret-of-some-length]}\nrelay: {addresses: [{bind: 10.0.0.4, external: 203.0.113.7}, \"2001:db8::1\"]}\n"},

@@ -39,7 +39,9 @@ func TestServeDegradedByReload(t *testing.T) {
 	if after := configurationHash(t, operator); after == before || after == "" {
 		t.Errorf("hash %q, and before it was %q", after, before)
 	}
-	logged := func() bool { return strings.Contains(c.err.String(), `"msg":"no longer degraded","reason":"reload"`) }
+	logged := func() bool {
+		return strings.Contains(c.err.String(), `"msg":"no longer degraded","reason":"reload","was":"The configuration was changed`)
+	}
 	for deadline := time.Now().Add(20 * time.Second); !logged() && time.Now().Before(deadline); <-time.After(10 * time.Millisecond) {
 	}
 	if code := stop(); code != exitOK || !logged() {

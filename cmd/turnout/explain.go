@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strings"
 	"syscall"
 
 	"turnout/internal/config"
@@ -23,14 +24,27 @@ var advice = []struct {
 		"name an address of this host (ip address shows them), or 0.0.0.0 or [::] for all"},
 	{[]error{netio.ErrTooManyFiles, syscall.EMFILE, syscall.ENFILE},
 		"raise the limit (ulimit -n, or LimitNOFILE= of the service)"},
+	{[]error{syscall.ECONNREFUSED},
+		"nothing listens there: start it, or look at the address"},
 	{[]error{fs.ErrNotExist},
 		"check the path"},
+	{[]error{syscall.ENOTDIR},
+		"a file stands where a folder must be: name another path"},
 	{[]error{syscall.ENOSPC, syscall.EROFS},
 		"name a folder that can be written to with store.path"},
 }
 
-// explain is an error and what to do about it, in one sentence.
+// explain is an error and what to do about it, in one sentence; of several errors that were joined, one below the other.
 func explain(err error) string {
+	if several, ok := err.(interface{ Unwrap() []error }); ok { // fmt.Errorf has such errors too, with words of their own
+		var all []string
+		for _, one := range several.Unwrap() {
+			all = append(all, explain(one))
+		}
+		if errors.Join(several.Unwrap()...).Error() == err.Error() {
+			return strings.Join(all, "\n")
+		}
+	}
 	var wrong *config.Error
 	if errors.As(err, &wrong) {
 		return err.Error()

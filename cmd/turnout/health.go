@@ -122,7 +122,7 @@ func (h *health) tell(log *slog.Logger, told map[string]fault) map[string]fault 
 	}
 	for message, f := range told {
 		if _, still := now[message]; !still {
-			log.Info("no longer degraded", "reason", f.String(), "means", message)
+			log.Info("no longer degraded", "reason", f.String(), "was", message)
 		}
 	}
 	return now

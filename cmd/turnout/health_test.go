@@ -19,6 +19,7 @@ import (
 	"turnout/auth/identity"
 	"turnout/auth/token"
 	"turnout/internal/admin"
+	"turnout/internal/ports"
 )
 
 // TestFaults wants a name and a sentence of each.
@@ -297,9 +298,8 @@ func scrape(t *testing.T, operator string) string {
 // TestServeDegraded serves with an issuer that is not there: it is ready and says what is wrong, everywhere.
 func TestServeDegraded(t *testing.T) {
 	t.Parallel()
-	idp := httptest.NewTLSServer(http.NotFoundHandler())
-	idp.Close()
-	c, _, _, operator, stop := offering(t, "  issuers: [{issuer: \"https://idp.example\", audience: turn, jwks: \""+idp.URL+"\"}]")
+	nobody := "https://127.0.0.1:" + ports.One(t)
+	c, _, _, operator, stop := offering(t, "  issuers: [{issuer: \"https://idp.example\", audience: turn, jwks: \""+nobody+"\"}]")
 	becomes(t, operator, "issuer_keys")
 	for series, want := range map[string]string{
 		`turnout_degraded{reason="issuer_keys"}`: "1", `turnout_degraded{reason="store"}`: "0", "turnout_store_up": "1",

@@ -13,7 +13,7 @@ import (
 
 func (a *app) keysCommand() *cobra.Command {
 	group := &cobra.Command{Use: "keys", Short: "List and rotate the keys that the service lives on", Args: cobra.ArbitraryArgs, RunE: a.group}
-	list := a.serviceCommand("list", "Print the names of the keys, and what each does", "", 0,
+	list := a.serviceCommand("list", "Print the names of the keys, and what each does", "",
 		func(ctx context.Context, c *connection, _ []string) error {
 			var answer api.KeyList
 			if err := c.ask(ctx, "GET", "/v1/keys", "", nil, &answer); err != nil {
@@ -27,7 +27,7 @@ func (a *app) keysCommand() *cobra.Command {
 			"that was made with the old ones fails: they verify until all of that has ended, and are removed then.\n"+
 			"secrets are those that relay credentials are derived from, access-keys those that applications sign with (the new one\n"+
 			"is printed), token-keys sign user access tokens. --at-once ends the old ones now, with all that was made with them.\n"+
-			"Keys that stand in the configuration are changed there.", 1,
+			"Keys that stand in the configuration are changed there.",
 		func(ctx context.Context, c *connection, args []string) error { return a.rotateKeys(ctx, c, args[0], r) })
 	rotate.Flags().DurationVar(&r.lead, "lead", -1, "how long the new key waits until every process has heard of it; if negative, 10m for secrets, 1h for token-keys, 0 for access-keys")
 	rotate.Flags().DurationVar(&r.overlap, "overlap", -1, "how long old access keys are valid, so that their holders can be given the new one; if negative, 168h")

@@ -110,9 +110,8 @@ func TestRevocationEndsCalls(t *testing.T) {
 				`turnout_http_requests_total{listener="api",route="DELETE /identities/{id}",status="2xx"}`: "1",
 				`turnout_revocations{kind="subjects"}`:                                                     names,
 			} {
-				if got := metric(t, operator, series); got != want {
-					t.Errorf("%s is %s, want %s", series, got, want)
-				}
+				// What a revocation took is counted when the worker that ends the calls has told, and its gauge shows that already.
+				await(t, series+" to be "+want, func() bool { return metric(t, operator, series) == want })
 			}
 			if _, errs := turnout(exitFailure, "credentials", "--token", token); !strings.Contains(errs, "InvalidAccessToken") {
 				t.Errorf("stderr %q", errs)
@@ -127,19 +126,13 @@ func TestRevocationEndsCalls(t *testing.T) {
 	}
 }
 
-// awaitAllocations wants so many live allocations within 5 seconds. Workers publish
-// their counts at the end of a round, when their answers have left already.
+// awaitAllocations waits for so many live allocations. Workers publish their counts
+// at the end of a round, when their answers have left already.
 func awaitAllocations(t *testing.T, operator string, want int) {
 	t.Helper()
 	began := time.Now()
-	n := allocations(t, operator)
-	for ; n != want && time.Since(began) < 5*time.Second; n = allocations(t, operator) {
-		<-time.After(10 * time.Millisecond)
-	}
-	if n != want {
-		t.Fatalf("%d live allocations, want %d", n, want)
-	}
-	t.Logf("%d live allocations after %v", n, time.Since(began))
+	await(t, fmt.Sprint(want, " live allocations"), func() bool { return allocations(t, operator) == want })
+	t.Logf("%d live allocations after %v", want, time.Since(began))
 }
 
 // allocate makes an allocation with the credentials of an answer.
@@ -236,7 +229,11 @@ func TestServiceCommands(t *testing.T) {
 	}
 	// The store is in use: the way to the service is named.
 	silent := another(t, "")
-	if _, errs := silent(exitFailure, "user", "list", "--config", config); !strings.Contains(errs, "a running service has the store") || !strings.Contains(errs, "--connection-string") {
+	if _, errs := silent(exitFailure, "user", "list", "--config", config); !strings.Contains(errs, "a running service has the store") || !strings.Contains(errs, "by --connection-string or TURNOUT_CONNECTION_STRING, as endpoint=http") {
+		t.Errorf("stderr %q", errs)
+	}
+	wrongKey := another(t, connectionString(service, []byte("no key of the service")))
+	if _, errs := wrongKey(exitFailure, "user", "list"); !strings.Contains(errs, "answers 401 Denied: ") || !strings.Contains(errs, "; look at the access key of the connection string") {
 		t.Errorf("stderr %q", errs)
 	}
 	nobody := user[:len(user)-1] + "0"
@@ -283,7 +280,8 @@ func TestServiceCommands(t *testing.T) {
 		t.Errorf("stderr %q", errs)
 	}
 	// Who asks a service that is not there is told so.
-	if _, errs := turnout(exitFailure, "user", "list"); !strings.Contains(errs, "connection refused") {
+	_, errs := turnout(exitFailure, "user", "list")
+	if !strings.HasPrefix(errs, "turnout: the service at "+service+" does not answer: dial tcp ") || !strings.HasSuffix(errs, "connection refused; nothing listens there: start it, or look at the address\n") {
 		t.Errorf("stderr %q", errs)
 	}
 }

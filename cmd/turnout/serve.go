@@ -17,10 +17,10 @@ import (
 
 	"turnout/auth/token"
 	"turnout/internal/admin"
-	"turnout/internal/api"
 	"turnout/internal/config"
 	"turnout/internal/metrics"
 	"turnout/internal/secure"
+	"turnout/internal/web"
 	"turnout/relay"
 )
 
@@ -78,12 +78,18 @@ type service struct {
 	draining atomic.Bool                 // on the way to the end
 	endsAt   atomic.Pointer[time.Time]   // when it ends what is live, once it drains to the end
 	started  time.Time
-	admins   []*admin.Server
+	admins   []operatorListener
 	keep     atomic.Pointer[keep]           // nil before it is open, and where nothing is kept
 	verifier atomic.Pointer[token.Verifier] // nil without api
-	api      *api.Server                    // nil where there is none
+	api      *web.Server                    // nil where there is none
 	ended    chan error                     // one value from each goroutine
 	running  int                            // goroutines
+}
+
+// An operatorListener is that of admin.listen or of metrics.listen, and what it is called where its address is printed.
+type operatorListener struct {
+	*admin.Server
+	shown string
 }
 
 // newService reads the configuration.
@@ -121,51 +127,29 @@ func (a *app) serve(ctx context.Context, src *source) error {
 	}
 	defer s.close()
 	defer s.health.watch(s.log)()
-	now := *s.current.Load()
-	l := now.loaded
 	s.reloading <- struct{}{} // what is not there yet cannot be reloaded: whoever asks for it waits
 	begun := sync.OnceFunc(func() { <-s.reloading })
 	defer begun()
-	tr, err := newTransports(l, s.log)
-	if err != nil {
+	l := s.current.Load().loaded
+	if s.transports, err = newTransports(l, s.log); err != nil {
 		return err
 	}
-	s.transports = tr
-	defer tr.watch(ctx)()
-	s.health.set("certificates", certificatesProbe(a.now, tr.certificates, tr.https))
-	if s.own, err = s.listenAdmins(l, tr); err != nil {
-		return err
-	}
-	t, err := a.openTrust(ctx, l, s)
-	if errors.Is(err, errStopped) {
+	defer s.transports.watch(ctx)()
+	if err := s.listen(ctx, l); errors.Is(err, errStopped) {
 		return nil
-	}
-	if err != nil {
+	} else if err != nil {
 		return err
 	}
-	at, err := s.listenAPI(l, tr)
-	if err != nil {
-		return err
-	}
-	if at.IsValid() {
-		s.own = append(s.own, at)
-	}
-	r, err := a.startRelay(ctx, l, t, s)
-	if err != nil {
-		return err
-	}
-	now.trust, now.relaying = t, r
-	s.current.Store(&now)
 	s.watchAlternates(l)
 	defer func() { s.alternates.stop() }()
-	stop := func() error { return s.stop(a.again) }
-	if err := s.startAPI(&now); err != nil {
+	now, stop := s.current.Load(), func() error { return s.stop(a.again) }
+	if err := s.startAPI(now); err != nil {
 		return errors.Join(err, stop())
 	}
-	t.adopt(l, s.offer)
+	now.trust.adopt(l, s.offer)
 	s.serving.Store(true)
 	begun()
-	if err := a.announce(ctx, l, t, s, r); err != nil {
+	if err := a.announce(ctx, l, now.trust, s, now.relaying); err != nil {
 		return errors.Join(err, stop())
 	}
 	s.manager.tell("READY=1")
@@ -181,6 +165,32 @@ func (a *app) serve(ctx context.Context, src *source) error {
 	case <-ctx.Done():
 		return stop()
 	}
+}
+
+// listen opens everything that a configuration has listen: first the operator's pages, which tell how the rest comes along, then
+// the store, the service's listener, so that a port in use is told before anything is served, and the relay, which serves at once.
+func (s *service) listen(ctx context.Context, l *config.Loaded) error {
+	now, tr := *s.current.Load(), s.transports
+	s.health.set("certificates", certificatesProbe(s.app.now, tr.certificates, tr.https))
+	var err error
+	if s.own, err = s.listenAdmins(l, tr); err != nil {
+		return err
+	}
+	if now.trust, err = s.app.openTrust(ctx, l, s); err != nil {
+		return err
+	}
+	at, err := s.listenAPI(l, tr)
+	if err != nil {
+		return err
+	}
+	if at.IsValid() {
+		s.own = append(s.own, at)
+	}
+	if now.relaying, err = s.app.startRelay(ctx, l, now.trust, s); err != nil {
+		return err
+	}
+	s.current.Store(&now)
+	return nil
 }
 
 // openTrust opens what is kept and connects it with the checks of credentials. Revocations end what is live on the relay.
@@ -238,9 +248,11 @@ func (s *service) listenAPI(l *config.Loaded, tr *transports) (at netip.AddrPort
 	if l.API.Listen.Scheme == "https" {
 		shown = secure.Server(tr.https, tr.certificates)
 	}
-	if s.api, err = api.Listen(l.API.Listen.Addr, shown, s.log); err != nil {
+	listener, err := web.Listen(l.API.Listen.Addr)
+	if err != nil {
 		return at, fmt.Errorf("api.listen: %w", err)
 	}
+	s.api = web.New(listener, shown, s.log)
 	return s.api.Addr(), nil
 }
 
@@ -285,7 +297,8 @@ func (s *service) listenAdmins(l *config.Loaded, tr *transports) (own []netip.Ad
 		addr config.OperatorAddress
 		api  *admin.API
 		name string // in metrics
-	}{{"admin.listen", l.Admin.Listen, operation, "admin"}, {"metrics.listen", config.OperatorAddress{AddrPort: l.Metrics.Listen.AddrPort}, nil, "metrics"}} {
+		show string
+	}{{"admin.listen", l.Admin.Listen, operation, "admin", "operator"}, {"metrics.listen", config.OperatorAddress{AddrPort: l.Metrics.Listen.AddrPort}, nil, "metrics", "metrics"}} {
 		if !at.addr.Set() {
 			continue
 		}
@@ -300,7 +313,7 @@ func (s *service) listenAdmins(l *config.Loaded, tr *transports) (own []netip.Ad
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", at.key, err)
 		}
-		s.admins = append(s.admins, server)
+		s.admins = append(s.admins, operatorListener{server, at.show})
 		if server.Addr().IsValid() {
 			own = append(own, server.Addr())
 		}

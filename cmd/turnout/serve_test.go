@@ -34,7 +34,7 @@ func (c *console) serving(t *testing.T, args ...string) (stop func() int) {
 		cancel()
 		return <-code
 	}
-	for deadline := time.Now().Add(10 * time.Second); c.out.String() == ""; {
+	for deadline := time.Now().Add(time.Minute); c.out.String() == ""; {
 		select {
 		case got := <-code:
 			code <- got
@@ -134,6 +134,9 @@ func TestReadiness(t *testing.T) {
 	if before != `503 {"status":"starting"}` || during != `200 {"status":"ok"}` || after != `503 {"status":"draining"}` {
 		t.Errorf("before %s, during %s, after %s", before, during, after)
 	}
+	if out := c.out.String(); !strings.Contains(out, "\noperator   http://127.0.0.1:") || !strings.Contains(out, "\nmetrics    http://127.0.0.1:") {
+		t.Errorf("stdout does not tell the two apart:\n%s", out)
+	}
 	if len(c.relay.config.OwnPorts) != 2 {
 		t.Errorf("own ports: %v", c.relay.config.OwnPorts)
 	}
@@ -205,6 +208,24 @@ func TestUnreadableFileAdvice(t *testing.T) {
 	}
 }
 
+// TestExplainSeveral gives each of several errors its own advice.
+func TestExplainSeveral(t *testing.T) {
+	t.Parallel()
+	missing := &os.PathError{Op: "open", Path: "a", Err: syscall.ENOENT}
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{errors.Join(missing, errors.New("nothing arrived")), "open a: no such file or directory; check the path\nnothing arrived"},
+		{errors.Join(errors.New("nothing arrived"), fmt.Errorf("b: %w", errors.Join(missing))), "nothing arrived\nb: open a: no such file or directory; check the path"},
+		{fmt.Errorf("%w, while %w", errors.New("it ended"), missing), "it ended, while open a: no such file or directory; check the path"},
+	} {
+		if got := explain(c.err); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}
+
 // TestRelayEnds has the relay fail, or end, while it serves.
 func TestRelayEnds(t *testing.T) {
 	t.Parallel()
@@ -272,6 +293,10 @@ func testDrain(t *testing.T, name string, hurry time.Duration) {
 		want := 30 * time.Minute
 		if hurry > 0 {
 			want = hurry
+			synctest.Wait()
+			if said := c.err.String(); !strings.Contains(said, `"sooner":"a second signal ends them at once"`) {
+				t.Errorf("log: %s", said)
+			}
 			time.Sleep(hurry)
 			close(again)
 		}

@@ -24,7 +24,11 @@ func (s *service) stop(again <-chan struct{}) error {
 	if server := s.relay.Load(); server != nil {
 		(*server).Drain()
 	}
-	s.log.Info("draining", "allocations", s.live(), "deadline", deadline.String())
+	attributes := []any{"allocations", s.live(), "deadline", deadline.String()}
+	if s.live() > 0 { // who waits at a terminal shall know how to wait no longer
+		attributes = append(attributes, "sooner", "a second signal ends them at once")
+	}
+	s.log.Info("draining", attributes...)
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
 	done := make(chan error, 1)

@@ -19,7 +19,7 @@ func (a *app) tokenCommand() *cobra.Command {
 	var m mintRequest
 	mint := a.serviceCommand("mint --user ID [--scope voip]… [--ttl 1h] [--json]", "Mint a user access token and print it",
 		"Mint a user access token and print it. turnout user create makes users. --json prints\n"+
-			`{"user","token","expiresOn"}.`, 0,
+			`{"user","token","expiresOn"}.`,
 		func(ctx context.Context, c *connection, _ []string) error { return a.mint(ctx, c, &m) })
 	mint.Flags().StringVar(&m.user, "user", "", "`ID` of the user, 8:acs:… (required)")
 	mint.Flags().StringArrayVar(&m.scopes, "scope", []string{"voip"}, "what the token is for: "+strings.Join(api.Scopes, ", ")+"; several times for several")
@@ -28,7 +28,7 @@ func (a *app) tokenCommand() *cobra.Command {
 
 	verify := a.serviceCommand("verify JWT|-", "Say what a user access token is worth",
 		"Verify a user access token, revocations included, and print what it says. - reads it from standard input, which other\n"+
-			"users of the machine cannot see. Exits 1 if it is not valid.", 1,
+			"users of the machine cannot see. Exits 1 if it is not valid.",
 		func(ctx context.Context, c *connection, args []string) error { return a.verify(ctx, c, args[0]) })
 	group.AddCommand(mint, verify, a.oauthCommand())
 	return group

@@ -15,7 +15,7 @@ func (a *app) userCommand() *cobra.Command {
 	group := &cobra.Command{Use: "user", Short: "Create, list, revoke and delete users of the service", Args: cobra.ArbitraryArgs, RunE: a.group}
 	var name string
 	create := a.serviceCommand("create [--custom-id NAME]", "Make a user and print its id",
-		"Make a user and print its id. With --custom-id the same name gives the same user.", 0,
+		"Make a user and print its id. With --custom-id the same name gives the same user.",
 		func(ctx context.Context, c *connection, _ []string) error {
 			var made struct{ Identity struct{ ID string } }
 			if err := c.ask(ctx, "POST", "/identities?api-version="+identityVersion, "", map[string]any{"customId": nilIfEmpty(name)}, &made); err != nil {
@@ -28,15 +28,15 @@ func (a *app) userCommand() *cobra.Command {
 
 	revoke := a.serviceCommand("revoke ID", "End all that was issued for a user so far, live calls included",
 		"End all tokens and credentials that were issued so far, and the live allocations made with them, for a user of the service\n"+
-			"(8:acs:…), one of another issuer (with its prefix), or a name of an application's own.", 1,
+			"(8:acs:…), one of another issuer (with its prefix), or a name of an application's own.",
 		func(ctx context.Context, c *connection, args []string) error {
 			return c.ask(ctx, "POST", "/v1/revocations", "", map[string]string{"subject": args[0]}, nil)
 		})
-	remove := a.serviceCommand("delete ID", "Delete a user and end all that was issued for it", "", 1,
+	remove := a.serviceCommand("delete ID", "Delete a user and end all that was issued for it", "",
 		func(ctx context.Context, c *connection, args []string) error {
 			return c.ask(ctx, "DELETE", identityPath(args[0], ""), "", nil, nil)
 		})
-	list := a.serviceCommand("list", "Print the users of the service", "", 0,
+	list := a.serviceCommand("list", "Print the users of the service", "",
 		func(ctx context.Context, c *connection, _ []string) error { return a.listUsers(ctx, c) })
 	group.AddCommand(create, list, revoke, remove)
 	return group
@@ -71,11 +71,11 @@ func (a *app) listUsers(ctx context.Context, c *connection) error {
 	}
 }
 
-// serviceCommand makes a command that asks a service and takes n arguments.
-func (a *app) serviceCommand(use, short, long string, n int, do func(context.Context, *connection, []string) error) *cobra.Command {
+// serviceCommand makes a command that asks a service and takes the arguments that use names.
+func (a *app) serviceCommand(use, short, long string, do func(context.Context, *connection, []string) error) *cobra.Command {
 	var s target
 	c := &cobra.Command{
-		Use: use + " [--config FILE | --connection-string S]", Short: short, Long: long, Args: cobra.ExactArgs(n), DisableFlagsInUseLine: true,
+		Use: use + " [--config FILE | --connection-string S]", Short: short, Long: long, Args: exactly(use), DisableFlagsInUseLine: true,
 		RunE: func(c *cobra.Command, args []string) error {
 			a.ran = true
 			to, err := a.connect(c.Context(), &s)

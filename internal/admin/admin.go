@@ -11,15 +11,14 @@ package admin
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"sync"
-	"time"
 
 	"turnout/internal/tally"
+	"turnout/internal/web"
 )
 
 // A Config describes a Server. Zero fields are defaults; Metrics and State are required.
@@ -55,27 +54,14 @@ type Reason struct {
 
 // A Server is one listener of the operator. Make it with New.
 type Server struct {
-	listener net.Listener
-	http     http.Server
-	api      *API // nil where there is none
+	*web.Server
+	handler http.Handler
+	api     *API // nil where there is none
 }
-
-// Bounds of a request and its answer. A scrape of a large relay takes well under a second.
-const (
-	headerTimeout = 5 * time.Second
-	readTimeout   = 10 * time.Second
-	writeTimeout  = 30 * time.Second
-	idleTimeout   = 2 * time.Minute // Prometheus scrapes at most every minute or so, on one connection
-	headerBytes   = 16 << 10
-)
 
 // New listens on addr. An error is the listener's: test for syscall.EADDRINUSE, EACCES and EADDRNOTAVAIL.
 func New(addr netip.AddrPort, c Config) (*Server, error) {
-	network := "tcp4"
-	if addr.Addr().Is6() {
-		network = "tcp6" // and so [::] is IPv6 alone, as every other listener of turnout
-	}
-	l, err := net.Listen(network, addr.String())
+	l, err := web.Listen(addr)
 	if err != nil {
 		return nil, err
 	}
@@ -88,38 +74,10 @@ func newServer(l net.Listener, at netip.Addr, c Config) *Server {
 		c.Logger = slog.Default()
 	}
 	handler, api := handle(at, c)
-	return &Server{
-		listener: l,
-		api:      api,
-		http: http.Server{
-			Handler:           handler,
-			ReadHeaderTimeout: headerTimeout,
-			ReadTimeout:       readTimeout,
-			WriteTimeout:      writeTimeout,
-			IdleTimeout:       idleTimeout,
-			MaxHeaderBytes:    headerBytes,
-			ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
-		},
-	}
+	return &Server{Server: web.New(l, nil, c.Logger), handler: handler, api: api}
 }
 
-// Addr is where the server listens, the port filled in; the zero AddrPort for a socket.
-func (s *Server) Addr() netip.AddrPort {
-	if at, ok := s.listener.Addr().(*net.TCPAddr); ok {
-		return at.AddrPort()
-	}
-	return netip.AddrPort{}
-}
-
-// Where is the same for people: http://127.0.0.1:9478, or unix:/run/turnout/admin.sock.
-func (s *Server) Where() string {
-	if at := s.Addr(); at.IsValid() {
-		return "http://" + at.String()
-	}
-	return "unix:" + s.listener.Addr().String()
-}
-
-// Serve answers until Shutdown or Close; it returns nil then. Meanwhile it keeps what /v1/history gives.
+// Serve answers until Shutdown; it returns nil then. Meanwhile it keeps what /v1/history gives.
 func (s *Server) Serve() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	var keeping sync.WaitGroup
@@ -128,20 +86,7 @@ func (s *Server) Serve() error {
 	}
 	defer keeping.Wait()
 	defer cancel()
-	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
-}
-
-// Shutdown answers the requests under way, at most until ctx is done, and closes everything.
-func (s *Server) Shutdown(ctx context.Context) error {
-	err := s.http.Shutdown(ctx)
-	if err != nil {
-		err = s.http.Close()
-	}
-	_ = s.listener.Close() // closed already, unless the server never served
-	return err
+	return s.Server.Serve(s.handler)
 }
 
 // Handler answers what a listener on addr is asked. Only a Server keeps what /v1/history gives.
@@ -168,7 +113,19 @@ func handle(addr netip.Addr, c Config) (http.Handler, *API) {
 		api.state, api.degraded, api.surveys, api.past = c.State, c.Degraded, newSurveys(), &history{}
 		pages = api.handler(pages)
 	}
-	return told(c.Told, hostCheck(addr, c.Names, pages)), api
+	return told(c.Told, hostCheck(web.HostsOf(addr, c.Names...), pages)), api
+}
+
+// hostCheck answers those who ask for a name of the listener's.
+func hostCheck(hosts web.Hosts, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// HTTP/1.0 may name no host, and health checks do; a browser always does.
+		if r.Host != "" && !hosts.Answer(r.Host) {
+			refuse(w, http.StatusMisdirectedRequest, "MisdirectedRequest", "This listener answers to localhost and 127.0.0.1 only.")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // ready answers /readyz.

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"turnout/internal/web"
 )
 
 var loopback = netip.MustParseAddr("127.0.0.1")
@@ -187,7 +189,7 @@ func TestHeaderBound(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The server may answer and close before all is written: what counts is its answer.
-	_, _ = io.WriteString(c, "GET /livez HTTP/1.1\r\nHost: localhost\r\nX: "+strings.Repeat("x", headerBytes+8192)+"\r\n\r\n")
+	_, _ = io.WriteString(c, "GET /livez HTTP/1.1\r\nHost: localhost\r\nX: "+strings.Repeat("x", web.HeaderBytes+8192)+"\r\n\r\n")
 	r, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -195,9 +197,6 @@ func TestHeaderBound(t *testing.T) {
 	defer r.Body.Close()
 	if r.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("answered %s", r.Status)
-	}
-	if h := &s.http; h.ReadHeaderTimeout == 0 || h.ReadTimeout == 0 || h.WriteTimeout == 0 || h.IdleTimeout == 0 {
-		t.Error("a timeout is not set")
 	}
 }
 

@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 )
 
@@ -248,6 +251,19 @@ func TestBody(t *testing.T) {
 		o.handler.ServeHTTP(w, httptest.NewRequest("POST", "http://localhost/v1/drain", strings.NewReader(strings.Repeat("x", c.size))))
 		if w.Code != c.code {
 			t.Errorf("a body of %d bytes: %d, want %d", c.size, w.Code, c.code)
+		}
+	}
+}
+
+// TestSlowBody sends one that does not arrive: that is told as what it is.
+func TestSlowBody(t *testing.T) {
+	t.Parallel()
+	o := newOperated(t)
+	for _, body := range []io.Reader{iotest.ErrReader(os.ErrDeadlineExceeded), io.MultiReader(strings.NewReader("{"), iotest.ErrReader(io.ErrUnexpectedEOF))} {
+		w := httptest.NewRecorder()
+		o.handler.ServeHTTP(w, httptest.NewRequest("POST", "http://localhost/v1/drain", body))
+		if w.Code != 408 || !strings.Contains(w.Body.String(), "RequestTimeout") || o.control.Draining().Draining {
+			t.Errorf("%d %s, draining: %v", w.Code, w.Body, o.control.Draining().Draining)
 		}
 	}
 }

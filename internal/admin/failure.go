@@ -30,6 +30,8 @@ var (
 		"A page of another site asks for this: that is refused."}
 	errBody = &failure{http.StatusRequestEntityTooLarge, "RequestTooLarge",
 		"No request here needs a body of this size; leave it out."}
+	errSlow = &failure{http.StatusRequestTimeout, "RequestTimeout",
+		"The body of the request did not arrive in time."}
 	errTimeout = &failure{http.StatusServiceUnavailable, "Timeout",
 		"The relay's workers did not answer in time."}
 	errInternal = &failure{http.StatusInternalServerError, "InternalError",
@@ -70,8 +72,13 @@ const mostBody = 4 << 10
 
 // noBody reads what no route needs, so that the connection can be used again.
 func noBody(w http.ResponseWriter, r *http.Request) error {
-	if _, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, mostBody)); err != nil {
+	_, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, mostBody))
+	var long *http.MaxBytesError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &long):
 		return errBody
 	}
-	return nil
+	return errSlow
 }

@@ -6,7 +6,7 @@
 // native endpoint whose answer a browser takes as it is; and, where switched on,
 // the dialects of other credential services. GET /openapi.json describes all of it.
 //
-// One [Service] is an http.Handler, a [Server] is a listener of it. Every answer,
+// A [Service] is an http.Handler. Every answer,
 // of an unknown path and of a panic too, is JSON in the contract's form: the SDKs
 // understand no other. Nothing is ever redirected.
 package api
@@ -25,6 +25,7 @@ import (
 	"turnout/auth"
 	"turnout/auth/identity"
 	"turnout/auth/token"
+	"turnout/internal/web"
 )
 
 // A Config describes a Service. Zero fields are defaults; Directory, Revocations,
@@ -92,8 +93,8 @@ type Service struct {
 	Config
 	keys   atomic.Pointer[[][]byte] // access keys
 	routes []route
-	hosts  []string // names it answers to; nil: all
-	stun   []string // URLs
+	hosts  web.Hosts // names it answers to
+	stun   []string  // URLs
 	turn   []string
 }
 
@@ -124,9 +125,7 @@ func New(c Config) (*Service, error) {
 			s.turn = append(s.turn, u)
 		}
 	}
-	if c.Address.IsLoopback() {
-		s.hosts = append([]string{"localhost", "127.0.0.1", "::1", c.Address.String()}, c.Names...)
-	}
+	s.hosts = web.HostsOf(c.Address, c.Names...)
 	var err error
 	s.routes, err = s.allRoutes()
 	return s, err

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"net/url"
+	"slices"
 )
 
 // draft-uberti-behave-turn-rest-00 §2: expired, and what most servers' documentation
@@ -17,13 +18,19 @@ var errRESTKey = &failure{status: http.StatusForbidden, code: "Forbidden", messa
 // nobody is the authentication of a route whose body has the key.
 func nobody(*request) error { return nil }
 
-// restKey lets whoever does not ask for a service by: the root has a page too.
+// restKey lets whoever asks for nothing of the dialect by: the root has a page too.
 func restKey(r *request) error {
 	query := r.URL.Query()
-	if !query.Has("service") {
+	if !asksREST(query) {
 		return nil
 	}
 	return r.checkRESTKey(query)
+}
+
+// asksREST says whether a query has a parameter of the draft: a program that forgets one of them is to hear of it, and not to
+// be given a page to take for an answer.
+func asksREST(query url.Values) bool {
+	return slices.ContainsFunc([]string{"service", "username", "key", "api"}, query.Has)
 }
 
 // checkRESTKey looks at key, and at api, as Janus calls it.
@@ -46,7 +53,7 @@ func (r *request) checkRESTKey(values url.Values) error {
 
 func restCredentials(r *request) (reply, error) {
 	query := r.URL.Query()
-	if !query.Has("service") {
+	if !asksREST(query) {
 		r.product = ""
 		return showPage(r)
 	}

@@ -56,6 +56,9 @@ func TestREST(t *testing.T) {
 	for target, want := range map[string]string{
 		"/?service=stun&key=" + restSecret:                  "400 ValidationError service",
 		"/?service=&key=" + restSecret:                      "400 ValidationError service",
+		"/?username=alice&key=" + restSecret:                "400 ValidationError service",
+		"/?username=alice":                                  "403 Forbidden ",
+		"/?api=guess":                                       "403 Forbidden ",
 		"/?service=turn&username=alice":                     "403 Forbidden ",
 		"/?service=turn&key=":                               "403 Forbidden ",
 		"/?service=turn&key=guess":                          "403 Forbidden ",
@@ -69,6 +72,9 @@ func TestREST(t *testing.T) {
 		refused(t, w, map[string]int{"400": 400, "401": 401, "403": 403}[part[0]], part[1], part[2])
 	}
 	refused(t, f.plain("POST", "/", "application/json", `{"service":"turn"}`), 415, "UnsupportedMediaType", "")
+	if w := f.plain("GET", "/?from=elsewhere", "", ""); w.Code != 200 || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
+		t.Errorf("the page is gone with a query: %d %v", w.Code, w.Header())
+	}
 	if w := f.plain("GET", "/", "", ""); w.Code != 200 || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
 		t.Errorf("the page is gone: %d %v", w.Code, w.Header())
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -46,7 +45,7 @@ func (s *Service) answer(w http.ResponseWriter, r *http.Request) (asked string) 
 		}
 	}()
 	s.commonHeaders(w, r)
-	if s.hosts != nil && !slices.ContainsFunc(s.hosts, func(name string) bool { return strings.EqualFold(name, hostname(r.Host)) }) {
+	if !s.hosts.Answer(undoubled(r.Host)) {
 		refuse(w, errHost, nil)
 		return asked
 	}
@@ -144,13 +143,10 @@ func encode(v any) []byte {
 	return b.Bytes()
 }
 
-// hostname is a Host header without its port, of which some versions of the SDKs
-// send two, and an IPv6 address without its brackets.
-func hostname(host string) string {
-	if rest, ok := strings.CutPrefix(host, "["); ok {
-		name, _, _ := strings.Cut(rest, "]")
-		return name
+// undoubled is a Host header without the second port that some versions of the SDKs put behind the first.
+func undoubled(host string) string {
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && strings.HasSuffix(host[:i], host[i:]) {
+		return host[:i]
 	}
-	name, _, _ := strings.Cut(host, ":")
-	return name
+	return host
 }

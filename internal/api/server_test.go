@@ -21,6 +21,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"turnout/internal/web"
 )
 
 // pipes is a listener whose connections are in memory, so that time can be virtual.
@@ -63,17 +65,17 @@ func TestSlowClients(t *testing.T) {
 		within time.Duration
 		answer string // of the status line; empty: none
 	}{
-		"nothing":                     {"", headerTimeout, ""},
-		"half a header":               {"POST " + identities + " HTTP/1.1\r\nHost: local", headerTimeout, ""},
-		"headers, no body":            {"POST /v1/ice-servers HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Length: 10\r\n\r\n{", readTimeout, "408"},
-		"a request, and then nothing": {"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n", idleTimeout, "200"},
+		"nothing":                     {"", web.HeaderTimeout, ""},
+		"half a header":               {"POST " + identities + " HTTP/1.1\r\nHost: local", web.HeaderTimeout, ""},
+		"headers, no body":            {"POST /v1/ice-servers HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Length: 10\r\n\r\n{", web.ReadTimeout, "408"},
+		"a request, and then nothing": {"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n", web.IdleTimeout, "200"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFixture(t, func(c *Config) { c.Logger = slog.New(slog.NewTextHandler(io.Discard, nil)) })
 				_, text := f.user()
 				l := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
-				s := newServer(l, nil, f.Logger)
+				s := web.New(l, nil, f.Logger)
 				served := make(chan error, 1)
 				go func() { served <- s.Serve(f) }()
 				conn := l.dial()
@@ -127,9 +129,10 @@ func TestServer(t *testing.T) {
 	secure, pool := certified(t)
 	for _, certificates := range []*tls.Config{nil, secure} {
 		f := newFixture(t, func(c *Config) { c.Now = time.Now; c.Address = netip.MustParseAddr("127.0.0.1") })
-		s, err := Listen(netip.MustParseAddrPort("127.0.0.1:0"), certificates, f.Logger)
+		l, err := web.Listen(netip.MustParseAddrPort("127.0.0.1:0"))
 		check(t, err)
-		if _, err := Listen(s.Addr(), nil, f.Logger); !errors.Is(err, syscall.EADDRINUSE) {
+		s := web.New(l, certificates, f.Logger)
+		if _, err := web.Listen(s.Addr()); !errors.Is(err, syscall.EADDRINUSE) {
 			t.Errorf("a second listener: %v", err)
 		}
 		served := make(chan error, 1)

@@ -22,12 +22,13 @@ var mayImport = map[string][]string{
 	"internal/offload":     {},
 	"internal/config":      {},
 	"internal/metrics":     {"relay", "allocation", "internal/secure"},
-	"internal/admin":       {"relay", "allocation", "internal/admin/page", "internal/tally"},
+	"internal/admin":       {"relay", "allocation", "internal/admin/page", "internal/tally", "internal/web"},
 	"internal/admin/page":  {"internal/site"},
-	"internal/api":         {"auth", "auth/token", "auth/identity", "internal/api/page", "internal/tally"},
+	"internal/api":         {"auth", "auth/token", "auth/identity", "internal/api/page", "internal/tally", "internal/web"},
 	"internal/api/page":    {"internal/site"},
 	"internal/site":        {},
 	"internal/tally":       {},
+	"internal/web":         {},
 	"internal/top":         {}, // a client of the admin API like any other
 	"internal/archtest":    {},
 	"internal/ci":          {},                         // for tests alone

@@ -321,8 +321,8 @@ type Backlog struct {
 
 // A Store is what turnout keeps.
 type Store struct {
-	// Folder of the store's file. One process at a time may use it. Without a configuration file the default is
-	// $XDG_STATE_HOME/turnout or ~/.local/state/turnout. Needs a restart.
+	// Folder of the store's file. One process at a time may use it. Its path is relative to this file. Without a configuration file the
+	// default is $XDG_STATE_HOME/turnout or ~/.local/state/turnout. Needs a restart.
 	Path string `key:"path" default:"/var/lib/turnout" shape:"a folder"`
 
 	// NATS JetStream in place of the file, for several services and relays that share users, keys and revocations.

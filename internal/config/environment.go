@@ -81,7 +81,7 @@ func (l *loader) variable(name, text string) {
 		l.wrong(o, "", "no key has this variable; did you mean %s?", s)
 		return
 	}
-	l.wrong(o, "", "no key has this variable; unset it (docs/configuration.md lists them all)")
+	l.wrong(o, "", "no key has this variable; unset it (turnout config example lists every key)")
 }
 
 // secretFile reads the value of a secret key from a file, so that it stands in no process list and no unit file.
@@ -162,5 +162,5 @@ func suggestPath(path string) string {
 	if s := suggest(path, paths); s != "" {
 		return "did you mean " + s + "?"
 	}
-	return "docs/configuration.md lists them all"
+	return "turnout config example lists them all"
 }

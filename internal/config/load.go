@@ -76,6 +76,7 @@ func (l *loader) load() error {
 	l.defaults()
 	l.secrets()
 	l.certificates()
+	l.storeFolder()
 	l.early = len(l.warnings)
 	l.validate()
 	return l.err()

@@ -6,13 +6,9 @@
 package metrics
 
 import (
-	"runtime"
-	"strconv"
-
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"turnout/allocation"
 	"turnout/internal/secure"
 	"turnout/relay"
 )
@@ -153,97 +149,4 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 	d := prometheus.NewDesc(prefix+name, help, labels, nil)
 	all = append(all, d)
 	return d
-}
-
-// A collector gives the metrics of one reading at each scrape. Safe for concurrent use.
-type collector struct {
-	build   Build
-	read    func() (snapshot, bool)
-	secured func() secure.Stats
-}
-
-func newCollector(build Build, read func() (snapshot, bool), secured func() secure.Stats) *collector {
-	return &collector{build, read, secured}
-}
-
-// Describe tells every metric there can be.
-func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range all {
-		ch <- d
-	}
-}
-
-// Collect reads the relay once.
-func (c *collector) Collect(ch chan<- prometheus.Metric) {
-	send := func(d *prometheus.Desc, t prometheus.ValueType, v float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, t, v, labels...)
-	}
-	gauge := func(d *prometheus.Desc, v int, labels ...string) {
-		send(d, prometheus.GaugeValue, float64(v), labels...)
-	}
-	counter := func(d *prometheus.Desc, v uint64, labels ...string) {
-		send(d, prometheus.CounterValue, float64(v), labels...)
-	}
-	gauge(buildInfo, 1, c.build.Version, c.build.Revision, runtime.Version())
-	over := c.secured()
-	for key, expires := range over.Expiries { // of the service's too, which may be without a relay
-		send(certificate, prometheus.GaugeValue, float64(expires.Unix()), key)
-	}
-	s, ok := c.read()
-	if !ok {
-		return
-	}
-	for _, t := range []allocation.Transport{allocation.UDP, allocation.TCP, allocation.TLS, allocation.DTLS} {
-		gauge(allocations, s.AllocationsBy[t], t.String()) // zeros too, so that a rate has a start
-	}
-	counter(started, s.AllocationsTotal)
-	counter(moves, s.Moves)
-	counter(handOvers, s.HandOvers)
-	gauge(connections, s.Streams)
-	gauge(ports, s.Ports)
-	gauge(portsInUse, s.PortsInUse)
-	gauge(tcpPorts, s.TCPPorts)
-	gauge(tcpPortsInUse, s.TCPPortsInUse)
-	gauge(peers, s.PeerConnections)
-	gauge(draining, boolean(s.Draining))
-	s.counted.EachTraffic(func(direction, family string, t relay.Traffic) {
-		counter(packets, t.Packets, direction, family)
-		counter(bytes, t.Bytes, direction, family)
-	})
-	counter(socketDrops, s.ListenerDrops, "listener")
-	counter(socketDrops, s.RelayDrops, "relay")
-	gauge(budgetsSpent, s.BudgetsSpent)
-	counter(streamsCut, s.StreamsCut)
-	for i, t := range s.WorkersCPU {
-		send(workerCPU, prometheus.CounterValue, t.Seconds(), strconv.Itoa(i))
-	}
-	collectHistograms(ch, s.Stats)
-	counter(panics, s.Panics)
-	counter(recvCalls, s.RecvCalls)
-	counter(recvDatagrams, s.RecvDatagrams)
-	counter(sendCalls, s.SendCalls)
-	counter(sendDatagrams, s.SendDatagrams)
-	counter(gsoMessages, s.GSOMessages)
-	counter(gsoSegments, s.GSOSegments)
-	counter(groMessages, s.GROMessages)
-	counter(groSegments, s.GROSegments)
-	gauge(shortcut, boolean(s.GSO), "gso")
-	gauge(shortcut, boolean(s.GRO), "gro")
-	s.counted.EachRequest(func(method string, code int, n uint64) {
-		counter(requests, n, method, strconv.Itoa(code))
-	})
-	s.counted.EachDrop(func(reason string, n uint64) { counter(drops, n, reason) })
-	over.EachDrop(func(reason string, n uint64) { counter(drops, n, reason) })
-	over.EachHandshake(func(transport, result string, n uint64) { counter(handshakes, n, transport, result) })
-	gauge(halfOpen, over.HalfOpen)
-	counter(passedOn, over.PassedOn)
-	s.counted.EachLimit(func(limit string, n uint64) { counter(limits, n, limit) })
-	s.counted.EachAuthentication(func(result string, n uint64) { counter(authentication, n, result) })
-}
-
-func boolean(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -277,7 +277,7 @@ func (p *operatorPage) lookOtherwise(t *testing.T) {
 		}; !slices.Equal(got.Sentences, want) {
 			t.Errorf("the page's words are\n%q, want\n%q", got.Sentences, want)
 		}
-		want := []float64{1, 2, 4, 5, 8, 10, 1000, 0.0002, 0.0055, 0.055, 0.1, -1, 60}
+		want := []float64{1, 2, 4, 5, 8, 10, 1000, 0.0002, 8, 50, 0.0055, 0.055, 0.1, -1, 60}
 		if !slices.EqualFunc(got.Numbers, want, func(a, b float64) bool { return a-b < 1e-12 && b-a < 1e-12 }) {
 			t.Errorf("the page's numbers are %v, want %v", got.Numbers, want)
 		}
@@ -320,6 +320,9 @@ func (p *operatorPage) checkLists(t *testing.T, got operatorShowing) {
 		if !slices.Equal(got.Lists[name], want) {
 			t.Errorf("the list of %s is %q", name, got.Lists[name])
 		}
+	}
+	if named := got.Lists["named"]; len(named) != 32 || !slices.IsSorted(named) {
+		t.Errorf("both pages of the list by user: %q", named)
 	}
 	if len(got.Lists["block"]) != 25 {
 		t.Errorf("%d rows of clients in 127.0.0.0/8", len(got.Lists["block"]))

@@ -166,6 +166,8 @@ func (c *Client) refusal(status int, body []byte) error {
 	switch {
 	case answer.Error.Code == "AllocationNotFound":
 		return ErrEnded
+	case status == http.StatusUnauthorized && c.token != nil:
+		return fmt.Errorf("%s refuses the token: it is not what the file of its admin.token-file holds now", c.where)
 	case status == http.StatusUnauthorized:
 		return fmt.Errorf("%s wants a token: name its file by TURNOUT_ADMIN_TOKEN_FILE, or the configuration by --config", c.where)
 	case answer.Error.Code == "" || answer.Error.Code == "NotFound":

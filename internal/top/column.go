@@ -2,7 +2,7 @@ package top
 
 import "strings"
 
-// A column is one of a row's. Its width is fixed; what is longer is cut.
+// A column is one of a row's. Its width is fixed; what is longer is cut at its end, or in the middle where it is the last column.
 type column struct {
 	title string
 	width int
@@ -31,6 +31,11 @@ func columnsFor(width int) columns {
 		column{"TO CLIENT", 11, true, rate(func(a *Allocation) (now, all Traffic) { return a.Rate.ToClient, a.ToClient })},
 		column{"AGE", 6, true, func(m *Model, a *Allocation) string { return span(m.status.Now.Sub(a.Created)) }},
 		column{"SUBJECT", 0, false, func(_ *Model, a *Allocation) string { return clean(a.Subject) }})
+	last := &all[len(all)-1]
+	last.width = width - len(rowMark)
+	for _, c := range all[:len(all)-1] {
+		last.width -= c.width + 1
+	}
 	return all
 }
 
@@ -51,7 +56,7 @@ func (c columns) line(text func(column) string) string {
 	for i, one := range c {
 		t := text(one)
 		if i == len(c)-1 {
-			b.WriteString(" " + t)
+			b.WriteString(" " + ends(t, one.width))
 			continue
 		}
 		t = fit(t, one.width)

@@ -35,6 +35,12 @@ const (
 	footLines  = 2
 )
 
+// What stands before a row.
+const (
+	rowMark      = "  "
+	selectedMark = "> "
+)
+
 // Shown is how many rows fit into so many lines.
 func Shown(height int) int { return max(1, height-headLines-titleLines-footLines) }
 
@@ -45,16 +51,16 @@ func (m *Model) Frame(width, height int, s Style) []string {
 	lines := m.head(width, s)
 	rows := m.rows(shown)
 	columns := columnsFor(width)
-	lines = append(lines, s.paint(bold, fit("  "+columns.line(func(c column) string { return c.title }), width)))
+	lines = append(lines, s.paint(bold, fit(rowMark+columns.line(func(c column) string { return c.title }), width)))
 	for i := range shown {
 		if i >= len(rows) {
 			lines = append(lines, "")
 			continue
 		}
 		a := &rows[i]
-		mark, attribute := "  ", ""
+		mark, attribute := rowMark, ""
 		if a.ID == m.selected {
-			mark, attribute = "> ", reverse
+			mark, attribute = selectedMark, reverse
 		}
 		line := fit(mark+columns.line(func(c column) string { return c.value(m, a) }), width)
 		if attribute != "" {
@@ -77,7 +83,7 @@ func (m *Model) head(width int, s Style) []string {
 		}
 		return lines
 	}
-	first := fmt.Sprintf("turnout %s at %s: %s, up %s, %d workers", clean(st.Version), m.Where, clean(st.State), span(st.Now.Sub(st.Started)), st.Workers)
+	first := fmt.Sprintf("turnout %s at %s: %s, up %s, %d workers", clean(st.Version), m.Where, st.condition(), span(st.Now.Sub(st.Started)), st.Workers)
 	lines := []string{s.paint(bold, fit(beside(first, st.Now.Local().Format("15:04:05"), width), width))}
 	lines = append(lines, m.flow("clients", width, func(s *Status) (in, out Traffic) { return s.Relayed.FromClients, s.Relayed.ToClients }))
 	lines = append(lines, m.flow("peers", width, func(s *Status) (in, out Traffic) { return s.Relayed.FromPeers, s.Relayed.ToPeers }))
@@ -93,6 +99,14 @@ func (m *Model) head(width int, s Style) []string {
 		lines = append(lines, failures)
 	}
 	return lines
+}
+
+// condition is the state in one word, as /readyz has it: a relay with reasons to worry relays all the same.
+func (s *Status) condition() string {
+	if s.State == "ok" && len(s.Reasons) > 0 {
+		return "degraded"
+	}
+	return clean(s.State)
 }
 
 // failures are the outcomes of authentication that are none of the usual steps of a login.
@@ -220,6 +234,33 @@ func fit(text string, width int) string {
 		used += w
 	}
 	return text
+}
+
+// ends cuts the middle out of a text that is too wide: users of the service differ in the last part of their id, others in the first
+// part of their name.
+func ends(text string, width int) string {
+	if width < 3 || fit(text, width) == text {
+		return text
+	}
+	head := cut(text, (width-1)/2)
+	room, tail := width-1-columnsIn(head), len(text)
+	for tail > 0 {
+		r, size := utf8.DecodeLastRuneInString(text[:tail])
+		if room -= columnsOf(r); room < 0 {
+			break
+		}
+		tail -= size
+	}
+	return head + "…" + text[tail:]
+}
+
+// columnsIn is how wide a terminal shows a text.
+func columnsIn(text string) int {
+	n := 0
+	for _, r := range text {
+		n += columnsOf(r)
+	}
+	return n
 }
 
 // cut keeps what fits.

@@ -108,6 +108,41 @@ func TestFrameOfFaults(t *testing.T) {
 	}
 }
 
+// TestFrameDegraded says so where /readyz does: a relay with reasons goes on, and its state is ok all the same.
+func TestFrameDegraded(t *testing.T) {
+	t.Parallel()
+	m := looking(1)
+	m.status.Reasons = []string{"The store cannot be reached."}
+	lines := m.Frame(80, 12, Style{})
+	if !strings.HasPrefix(lines[0], "turnout v1.2.3 at 127.0.0.1:9478: degraded, up ") || lines[5] != "degraded: The store cannot be reached." {
+		t.Errorf("%q and %q", lines[0], lines[5])
+	}
+	m.status.State = "draining"
+	if line := m.Frame(80, 12, Style{})[0]; !strings.Contains(line, ": draining, ") {
+		t.Errorf("%q", line)
+	}
+}
+
+// TestFrameSubjects tells users of the service apart, whose ids begin alike.
+func TestFrameSubjects(t *testing.T) {
+	t.Parallel()
+	m := looking(2)
+	const resource = "8:acs:3eb7497c-8a79-4498-b7a9-b03c84cd0f22_"
+	m.list.Allocations[0].Subject, m.list.Allocations[1].Subject = resource+"89a6177f-be94-413f-a743-2feeea356377", resource+"a8dcfec4-77e2-49bc-8975-7c2197d52eaf"
+	for width, want := range map[int][2]string{
+		80:  {" 8:acs:3e…ea356377", " 8:acs:3e…97d52eaf"},
+		120: {" 8:acs:3eb7497c-…743-2feeea356377", ""},
+		400: {" " + resource + "89a6177f-be94-413f-a743-2feeea356377", ""},
+	} {
+		lines := m.Frame(width, 12, Style{})
+		for i, want := range want {
+			if line := lines[headLines+titleLines+i]; want != "" && !strings.HasSuffix(line, want) || columnsIn(line) > width {
+				t.Errorf("on %d columns: %q, want %q at its end", width, line, want)
+			}
+		}
+	}
+}
+
 func TestWords(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ got, want string }{
@@ -118,6 +153,7 @@ func TestWords(t *testing.T) {
 		{span(0), "0s"}, {span(59 * time.Second), "59s"}, {span(61 * time.Second), "1m01s"}, {span(time.Hour), "1h00m"}, {span(100 * time.Hour), "4d"}, {span(-time.Second), "0s"},
 		{clean("a\x1b[2Jb\nc"), "a·[2Jb·c"}, {clean("ü 名"), "ü 名"}, {clean("\xff"), "·"},
 		{fit("abcdef", 6), "abcdef"}, {fit("abcdefg", 6), "abcde…"}, {fit("名前名前", 5), "名前…"}, {fit("abc def", 5), "abc…"},
+		{ends("abcdef", 6), "abcdef"}, {ends("abcdefgh", 6), "ab…fgh"}, {ends("名前名前", 5), "名…前"}, {ends("abcd", 2), "abcd"}, {ends("abcdef", 3), "a…f"},
 		{beside("a", "b", 5), "a   b"}, {beside("abc", "de", 5), "abc"},
 	} {
 		if c.got != c.want {

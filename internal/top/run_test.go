@@ -213,6 +213,10 @@ func TestRefusals(t *testing.T) {
 	if err := Run(t.Context(), c, m, Screen{Keys: strings.NewReader(""), Out: io.Discard, Size: size}); err == nil || !strings.Contains(err.Error(), "wants a token: name its file by TURNOUT_ADMIN_TOKEN_FILE") {
 		t.Errorf("without the token: %v", err)
 	}
+	c.token = func() (string, error) { return "another of some length", nil }
+	if _, err := c.Status(t.Context()); err == nil || !strings.HasSuffix(err.Error(), " refuses the token: it is not what the file of its admin.token-file holds now") {
+		t.Errorf("with another token: %v", err)
+	}
 	c.token = func() (string, error) { return "", errors.New("no such file") }
 	if err := Once(t.Context(), c, m, io.Discard, 80, 24); err == nil || err.Error() != "no such file" {
 		t.Errorf("without the token's file: %v", err)

@@ -140,9 +140,16 @@ func TestSecureConnectionsDropped(t *testing.T) { // not in parallel: it measure
 		time.Sleep(7 * time.Minute)
 		bystander.request(stun.MethodRefresh, func(*stun.Builder) {})
 		crowd.leave()
-		after := memoryInUse()
+		// What TLS remembers of keys and certificates goes when goroutines of the runtime's have run, which may take some
+		// collections on a busy machine.
+		after, most := memoryInUse(), before+(full-before)/5
+		for tries := 1; after > most && tries < 100; tries++ {
+			t.Logf("after %d tries %d KiB are in use, want %d", tries, after>>10, most>>10)
+			runtime.Gosched()
+			after = memoryInUse()
+		}
 		t.Logf("memory %d KiB before, %d KiB with the crowd, %d KiB after", before>>10, full>>10, after>>10)
-		if after > before+(full-before)/5 {
+		if after > most {
 			t.Errorf("memory was %d KiB, with the crowd %d KiB, is %d KiB", before>>10, full>>10, after>>10)
 		}
 		if now := runtime.NumGoroutine(); now > goroutines+10 {

@@ -97,7 +97,7 @@ func exchange(t *testing.T, conn net.Conn, method stun.Method, attributes ...stu
 // get reads a page that must be there.
 func get(t *testing.T, url string) string {
 	t.Helper()
-	client := &http.Client{Timeout: 5 * time.Second}
+	client := &http.Client{Timeout: 30 * time.Second}
 	defer client.CloseIdleConnections()
 	response, err := client.Get(url)
 	if err != nil {

@@ -183,11 +183,11 @@ func begin(t *testing.T, command *exec.Cmd) *process {
 // ready waits until the server answers 200.
 func ready(t *testing.T, url string, ended chan error) error {
 	t.Helper()
-	client := &http.Client{Timeout: time.Second}
+	client := &http.Client{Timeout: 10 * time.Second}
 	defer client.CloseIdleConnections()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(15 * time.Second)
+	deadline := time.After(time.Minute)
 	var last error
 	for {
 		select {
@@ -195,7 +195,7 @@ func ready(t *testing.T, url string, ended chan error) error {
 			ended <- err
 			return fmt.Errorf("turnout ended before it was ready: %v", err)
 		case <-deadline:
-			return fmt.Errorf("turnout is not ready after 15 s: %w", last)
+			return fmt.Errorf("turnout is not ready after a minute: %w", last)
 		case <-tick.C:
 		}
 		response, err := client.Get(url)
@@ -223,8 +223,8 @@ func stop(t *testing.T, process *os.Process, ended chan error) {
 		if err != nil {
 			t.Errorf("turnout ended with %v", err)
 		}
-	case <-time.After(20 * time.Second):
-		t.Error("turnout goes on 20 s after SIGTERM")
+	case <-time.After(time.Minute):
+		t.Error("turnout goes on a minute after SIGTERM")
 		process.Kill()
 		<-ended
 	}

@@ -74,6 +74,10 @@ func (s *Server) serveStream(conn net.Conn, l *listener) {
 		Client: addrPort(conn.RemoteAddr()), Server: addrPort(conn.LocalAddr()), Transport: l.at.Transport,
 	}, w)
 	st.listener = l
+	if s.poll(st) {
+		return
+	}
+	st.byGoroutines()
 	s.mu.Lock()
 	if s.conns == nil { // closing
 		s.mu.Unlock()

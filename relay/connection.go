@@ -85,7 +85,7 @@ func (c *connection) await(conn net.Conn) bool {
 }
 
 // bind makes the client's connection the other end of c; false if c is no longer
-// pending.
+// pending. It may be nil, and follow by attach.
 func (c *connection) bind(client net.Conn) bool {
 	c.all.mu.Lock()
 	defer c.all.mu.Unlock()
@@ -95,6 +95,17 @@ func (c *connection) bind(client net.Conn) bool {
 	c.timer.Stop()
 	c.state, c.client = connectionBound, client
 	c.halves.Add(2)
+	return true
+}
+
+// attach is given the client's end of a bound connection; false if it has ended meanwhile.
+func (c *connection) attach(client net.Conn) bool {
+	c.all.mu.Lock()
+	defer c.all.mu.Unlock()
+	if c.state != connectionBound {
+		return false
+	}
+	c.client = client
 	return true
 }
 

@@ -42,7 +42,7 @@ func handleConnectionBind(rq *request, rs *stun.Builder) error {
 		return errBadRequest
 	case c.owner != rq.owner:
 		return errWrongCredentials // RFC 6062 §4.3: the credentials of the control connection
-	case !c.bind(rq.from.stream.conn):
+	case !c.bind(rq.from.stream.end()):
 		return errBadRequest
 	}
 	rq.from.stream.bound = c

@@ -152,6 +152,9 @@ func (w *worker) sendParcels() {
 	for i, p := range w.leaving {
 		w.leaving[i] = nil
 		to, s := p.visit.back, p.link.origin.stream
+		if s != nil {
+			w.detach(s)
+		}
 		if !to.inbox.putThen(post{parcel: p}, func() {
 			if s != nil {
 				s.worker.Store(to)
@@ -187,6 +190,7 @@ func (w *worker) acceptParcel(p *parcel) {
 func (w *worker) takeIn(p *parcel) (*allocation.Allocation, error) {
 	if s := p.link.origin.stream; s != nil {
 		s.leaving = false
+		w.attach(s)
 	}
 	if p.link.home == w {
 		delete(w.forwarding, p.link.origin.tuple)

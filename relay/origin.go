@@ -108,6 +108,9 @@ func family(ipv6 bool) int {
 // another user's datagram.
 const listenerEvent = 1 << 63
 
+// streamEvent marks the events of streams: the slot below it, the generation above. Slots of relay sockets do not reach it.
+const streamEvent = 1 << 31
+
 func relayEvent(id allocation.ID, ipv6 bool) uint64 {
 	return uint64(id.Generation())<<32 | uint64(id.Index())<<1 | uint64(family(ipv6))
 }

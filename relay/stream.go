@@ -1,9 +1,7 @@
 package relay
 
 import (
-	"errors"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,30 +28,31 @@ const (
 	maxRecord = 1 << 14
 )
 
-// A stream is one client connection: a reading goroutine that posts whole frames
-// to the worker and reads on when they are served, which is the backpressure; and
-// a writing goroutine behind a queue bounded in bytes and time. Once a
-// ConnectionBind has succeeded on it the two carry its data, each one way, and the
-// worker has nothing more to do with it (RFC 6062).
+// A stream is one client connection. Where the poller tells of connections, the worker reads and writes it by itself
+// (polled). Elsewhere, and with DTLS, a goroutine reads and another writes: see stream_read.go and stream_write.go. Once a
+// ConnectionBind has succeeded on it, two goroutines carry its data, each one way, and the worker has nothing more to do
+// with it (RFC 6062).
 type stream struct {
 	// immutable
-	conn      net.Conn
 	tuple     allocation.FiveTuple
 	listener  *listener     // nil in tests
 	datagrams bool          // DTLS: each read is one message, and each write
 	messages  messageWriter // conn, if it writes messages
-	ready     readyReader   // conn, if it reads records
 	tos       uint8         // of what goes to peers: the connection's DSCP, Not-ECT
-	resend    post          // hands over what was queued while the writer was busy
 
+	conn      net.Conn               // replaced where a polled stream is bound
 	worker    atomic.Pointer[worker] // that owns it; changes with its allocation's
 	allocated atomic.Bool            // an allocation lives on it
-	queued    atomic.Int64           // bytes handed to the writer and not yet written
+	queued    atomic.Int64           // bytes that were handed over and are not yet written
 	writing   atomic.Int64           // worker's time at which the oldest of them were queued, 0 for none
-	waiting   atomic.Bool            // the worker wants to be told when the writer has room
-	handed    chan *chunk
-	resumed   chan struct{} // the posted frames are served
-	gone      chan struct{} // closed when reading has ended
+
+	// Of goroutines; immutable but for waiting.
+	ready   readyReader // conn, if it reads records
+	resend  post        // hands over what was queued while the writer was busy
+	waiting atomic.Bool // the worker wants to be told when the writer has room
+	handed  chan *chunk
+	resumed chan struct{} // the posted frames are served
+	gone    chan struct{} // closed when reading has ended
 
 	// Owned by the worker; the reader, and the writer behind it, may look once the
 	// frames it posted are served.
@@ -61,8 +60,9 @@ type stream struct {
 	last  *chunk      // of a bound stream: the response to the ConnectionBind
 
 	// owned by the worker
-	pending *chunk // queued and not yet handed to the writer
-	dirty   bool   // in worker.written
+	polled  *polled // nil where goroutines read and write
+	pending *chunk  // queued and not yet handed to the writer
+	dirty   bool    // in worker.written
 	ended   bool
 	leaving bool // for another worker, at the end of the round
 }
@@ -78,82 +78,12 @@ var chunks = sync.Pool{New: func() any { return new(chunk) }}
 
 func newStream(conn net.Conn, ft allocation.FiveTuple, w *worker) *stream {
 	messages, _ := conn.(messageWriter)
-	ready, _ := conn.(readyReader)
 	s := &stream{
-		conn: conn, tuple: ft, datagrams: ft.Transport == allocation.DTLS, messages: messages, ready: ready,
-		tos:     netio.ConnectionTOS(conn) &^ ecn, // RFC 8656 §15
-		handed:  make(chan *chunk, 4),
-		resumed: make(chan struct{}, 1),
-		gone:    make(chan struct{}),
+		conn: conn, tuple: ft, datagrams: ft.Transport == allocation.DTLS, messages: messages,
+		tos: netio.ConnectionTOS(conn) &^ ecn, // RFC 8656 §15
 	}
 	s.worker.Store(w)
-	s.resend = post{do: func(w *worker) {
-		if s.owner(w) == w {
-			s.handOver(w)
-		} else {
-			s.worker.Load().inbox.put(s.resend)
-		}
-	}}
 	return s
-}
-
-// runWriter writes what the worker hands over; then, on a bound stream, what the
-// peer sends.
-func (s *stream) runWriter() {
-	defer s.conn.Close()
-	ok := s.writeHanded()
-	switch {
-	case s.bound == nil:
-	case ok && s.last != nil && s.write(s.last) && s.conn.SetWriteDeadline(time.Time{}) == nil:
-		s.bound.carryDown(s.conn)
-	default:
-		s.bound.abandon()
-	}
-}
-
-// writeHanded writes until the reader has gone and everything is written; false
-// if something could not be.
-func (s *stream) writeHanded() bool {
-	for {
-		select {
-		case c := <-s.handed:
-			if !s.write(c) {
-				s.conn.Close() // ends the reader too
-				<-s.gone
-				return false
-			}
-		case <-s.gone:
-			for {
-				select {
-				case c := <-s.handed:
-					if !s.write(c) {
-						return false
-					}
-				default:
-					return true
-				}
-			}
-		}
-	}
-}
-
-func (s *stream) write(c *chunk) bool {
-	s.writing.Store(int64(c.queued))
-	err := s.conn.SetWriteDeadline(time.Now().Add(streamStuck))
-	if err == nil {
-		err = s.writeFrames(c)
-	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		s.post(func(w *worker) { w.counters.add(counterStreamsCut, 1) })
-	}
-	s.queued.Add(-int64(len(c.frames)))
-	s.writing.Store(0)
-	c.frames, c.ends = c.frames[:0], c.ends[:0]
-	chunks.Put(c)
-	if s.waiting.CompareAndSwap(true, false) {
-		s.worker.Load().inbox.put(s.resend)
-	}
-	return err == nil
 }
 
 // A messageWriter is a connection that puts each message into a record of its own.
@@ -181,7 +111,7 @@ func (s *stream) queue(w *worker, header, payload []byte, padding int) Drop {
 	}
 	c := s.pending
 	if c == nil {
-		c = chunks.Get().(*chunk)
+		c = w.chunk()
 		s.pending = c
 	}
 	if len(c.frames) == 0 {
@@ -212,35 +142,6 @@ func (s *stream) queue(w *worker, header, payload []byte, padding int) Drop {
 	return notDropped
 }
 
-// handOver gives the round's frames to the writer, or leaves them until the
-// writer asks. Called by the worker.
-func (s *stream) handOver(*worker) {
-	s.dirty = false
-	c := s.pending
-	if c == nil || len(c.frames) == 0 || s.ended {
-		return
-	}
-	if s.bound != nil { // the writer takes it when the reader has gone
-		s.queued.Add(int64(len(c.frames)))
-		s.last, s.pending = c, nil
-		return
-	}
-	s.queued.Add(int64(len(c.frames)))
-	select {
-	case s.handed <- c:
-		s.pending = nil
-		return
-	default:
-		s.waiting.Store(true)
-	}
-	select { // the writer may have made room before it could see the flag
-	case s.handed <- c:
-		s.pending = nil
-	default:
-		s.queued.Add(-int64(len(c.frames)))
-	}
-}
-
 // serveFrames serves the whole frames that a stream's reader posted, or its one
 // message.
 func (w *worker) serveFrames(s *stream, frames []byte) {
@@ -251,7 +152,13 @@ func (w *worker) serveFrames(s *stream, frames []byte) {
 		return
 	}
 	w.readers = append(w.readers, s)
-	for len(frames) > 0 && !s.ended {
+	w.serveWhole(s, frames)
+}
+
+// serveWhole serves whole frames. It returns those behind a request by which a polled stream goes to another worker, which
+// is to serve them; what goroutines have posted is served here.
+func (w *worker) serveWhole(s *stream, frames []byte) (left []byte) {
+	for len(frames) > 0 && !s.ended && !(s.leaving && s.polled != nil) {
 		n, err := len(frames), error(nil)
 		if !s.datagrams {
 			n, err = stun.FrameLength(frames)
@@ -263,4 +170,5 @@ func (w *worker) serveFrames(s *stream, frames []byte) {
 		w.serveClient(frames[:n], s.tos, &w.origin)
 		frames = frames[n:]
 	}
+	return frames
 }

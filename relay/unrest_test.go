@@ -27,6 +27,7 @@ func TestUnrest(t *testing.T) {
 	for seed := range uint64(4) {
 		synctest.Test(t, func(t *testing.T) {
 			network := netio.NewMemory()
+			network.SetUnpolled(seed%2 == 1)
 			network.SetHosts(netip.MustParseAddr(serverIPv4), netip.MustParseAddr("93.184.216.6"), netip.MustParseAddr(relayIPv4))
 			var clients atomic.Uint32
 			ground := &memoryGround{network, func() netip.AddrPort {

@@ -54,8 +54,9 @@ type worker struct {
 	heard     []*listener    // beside listeners: whose each one is
 	forgotten []*listener    // whose socket is closed with this round
 
-	readers []*stream // their frames are done with at the end of the round
-	written []*stream // with data queued in this round
+	streams polledStreams // that it reads and writes
+	readers []*stream     // their frames are done with at the end of the round
+	written []*stream     // with data queued in this round
 	builder stun.Builder
 	request request
 	origin  origin // of the datagram being served
@@ -108,9 +109,10 @@ func (w *worker) round(events []netio.Event) (pending bool) {
 	for i := range events {
 		w.serveEvent(events[i])
 	}
+	w.readOn()
 	pending = w.serveInbox()
 	w.endRound()
-	return pending
+	return pending || len(w.streams.again) > 0
 }
 
 // patience is how long to wait for readiness: not at all while posts are
@@ -138,6 +140,10 @@ func (w *worker) serveEvent(e netio.Event) {
 	}
 	if e.ID&listenerEvent != 0 {
 		w.serveListener(int(e.ID &^ listenerEvent))
+		return
+	}
+	if e.ID&streamEvent != 0 {
+		w.serveStream(e)
 		return
 	}
 	index, ipv6, generation := splitRelayEvent(e.ID)
@@ -255,6 +261,7 @@ func (w *worker) expire() {
 // after the flush, so that no datagram leaves through a recycled descriptor.
 func (w *worker) endRound() {
 	w.flush()
+	w.endStreams()
 	for i, s := range w.closing {
 		w.readDrops(counterRelayDrops, s)
 		if err := s.Close(); err != nil {
@@ -293,6 +300,7 @@ func (w *worker) flush() {
 	w.written = w.written[:0]
 	w.poller.EndRound()
 	w.arena.reset()
+	w.streams.used = 0
 	for i, s := range w.readers {
 		s.resume()
 		w.readers[i] = nil
@@ -347,6 +355,7 @@ func (w *worker) finish() {
 	}
 	w.endRound()
 	w.endRound() // closes what could not leave in the first
+	w.closeStreams()
 	for _, s := range w.listeners {
 		if s != nil {
 			w.readDrops(counterListenerDrops, s)

@@ -94,7 +94,7 @@ func TestReceiveBesidePendingError(t *testing.T) {
 		dead := unreachable(loopback)
 		p.Send([]Out{{Socket: relay, Dst: dead.Peer, Payload: []byte("nobody")}})
 		sendOne(t, p, peer, relay, "answer")
-		if events, err := p.Wait(linuxPatience); err != nil || len(events) != 1 || events[0] != (Event{5, true, true}) {
+		if events, err := p.Wait(linuxPatience); err != nil || len(events) != 1 || events[0] != (Event{ID: 5, Readable: true, Errored: true}) {
 			t.Fatalf("events %+v, %v", events, err)
 		}
 		calls := p.Counts().RecvCalls
@@ -165,7 +165,7 @@ func TestErrorWithoutEntry(t *testing.T) {
 			sendOne(t, p, peer, relay, "more than fits")
 		}
 		p.Send([]Out{{Socket: relay, Dst: unreachable(loopback).Peer}})
-		for _, want := range []Event{{5, true, true}, {5, true, false}} {
+		for _, want := range []Event{{ID: 5, Readable: true, Errored: true}, {ID: 5, Readable: true}} {
 			if events, err := p.Wait(0); err != nil || len(events) != 1 || events[0] != want {
 				t.Fatalf("events %+v, %v, want %+v", events, err, want)
 			}

@@ -44,6 +44,8 @@ type Memory struct {
 	landing sync.Mutex // held while due flights are delivered, so that they stay in order; before mu
 
 	delivered, lost, overflowed, unbound atomic.Uint64
+
+	unpolled atomic.Bool
 }
 
 // A memoryPort is a port of one address family.
@@ -127,6 +129,10 @@ func (m *Memory) LimitSockets(n int) {
 	defer m.mu.Unlock()
 	m.limit = n
 }
+
+// SetUnpolled says whether pollers take no streams, as those of other systems than Linux: whoever has one reads and writes it
+// by goroutines.
+func (m *Memory) SetUnpolled(unpolled bool) { m.unpolled.Store(unpolled) }
 
 // SetMTU sets the largest IP packet in bytes, header included. A larger datagram sent with DF fails with ErrMessageSize, and
 // the socket's error queue tells the MTU (ICMPv4 3/4, ICMPv6 2/0); without DF it passes, as if in fragments. 0: no limit.

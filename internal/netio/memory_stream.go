@@ -40,6 +40,10 @@ type streamHalf struct {
 	writeBy  deadline     // guarded by mu
 	reader   endState     // guarded by mu
 	writer   endState     // guarded by mu
+
+	watcher *registration // guarded by mu: of the poller that one end is in, else nil
+	writes  bool          // guarded by mu: which is the writing end
+	quiet   bool          // guarded by mu: that is to be told nothing
 }
 
 // An endState is what an end of a streamHalf has done with it.
@@ -58,7 +62,8 @@ func newStreamHalf(limit int) *streamHalf {
 	return h
 }
 
-func (h *streamHalf) read(b []byte) (int, error) {
+// read waits for bytes, or with wait false returns ErrNotReady.
+func (h *streamHalf) read(b []byte, wait bool) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for {
@@ -75,16 +80,19 @@ func (h *streamHalf) read(b []byte) (int, error) {
 			return 0, io.EOF
 		case h.buffered.Len() > 0:
 			n, _ := h.buffered.Read(b) // never an error: there is something
-			h.changed.Broadcast()
+			h.tellLocked()
 			return n, nil
 		case h.writer != endOpen:
 			return 0, io.EOF
+		case !wait:
+			return 0, ErrNotReady
 		}
 		h.changed.Wait()
 	}
 }
 
-func (h *streamHalf) write(b []byte) (int, error) {
+// write waits for room, or with wait false returns what there is room for.
+func (h *streamHalf) write(b []byte, wait bool) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	written := 0
@@ -106,8 +114,11 @@ func (h *streamHalf) write(b []byte) (int, error) {
 		if room := h.limit - h.buffered.Len(); room > 0 {
 			n, _ := h.buffered.Write(b[written:min(len(b), written+room)]) // never an error
 			written += n
-			h.changed.Broadcast()
+			h.tellLocked()
 			continue
+		}
+		if !wait {
+			return written, nil
 		}
 		h.changed.Wait()
 	}
@@ -120,6 +131,7 @@ func (h *streamHalf) endReader(s endState) {
 	h.reader = max(h.reader, s)
 	h.buffered.Reset()
 	h.readBy.moveLocked(time.Time{}, &h.changed)
+	h.tellLocked()
 }
 
 // endWriter moves the writing end on, which never goes back.
@@ -131,10 +143,11 @@ func (h *streamHalf) endWriter(s endState) {
 		h.buffered.Reset()
 	}
 	h.writeBy.moveLocked(time.Time{}, &h.changed)
+	h.tellLocked()
 }
 
 func (s *memoryStream) Read(b []byte) (int, error) {
-	n, err := s.in.read(b)
+	n, err := s.in.read(b, true)
 	if err != nil && err != io.EOF {
 		err = s.opError("read", err)
 	}
@@ -143,7 +156,7 @@ func (s *memoryStream) Read(b []byte) (int, error) {
 
 // Write waits while the other end's buffer is full.
 func (s *memoryStream) Write(b []byte) (int, error) {
-	n, err := s.out.write(b)
+	n, err := s.out.write(b, true)
 	if err != nil {
 		err = s.opError("write", err)
 	}

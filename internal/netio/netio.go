@@ -118,11 +118,12 @@ type ICMPError struct {
 // WakeID is the ID of the Event that a Wake makes; no socket may be added under it.
 const WakeID = ^uint64(0)
 
-// An Event is one ready socket (or, with ID WakeID, a Wake).
+// An Event is one ready socket or Stream (or, with ID WakeID, a Wake).
 type Event struct {
-	ID       uint64 // as given to Add
+	ID       uint64 // as given to Add or AddStream
 	Readable bool
-	Errored  bool // RecvErrors has something
+	Errored  bool // RecvErrors has something; a Stream's next Read tells what
+	Writable bool // of a Stream that keeps something: Flush
 }
 
 // A Poller is owned by one goroutine (on a locked thread where the network asks for it); only Wake may be called from others.

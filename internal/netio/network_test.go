@@ -16,12 +16,12 @@ type testNetwork struct {
 	virtual bool // its tests run in a synctest bubble
 
 	// What it is able to do beyond the rest; the tests expect it to.
-	tos, icmp, wildcardLocal, meters bool
+	tos, icmp, wildcardLocal, meters, polled bool
 }
 
 // networks are all of them; a file for one system adds its own in an init.
 var networks = []testNetwork{
-	{name: "memory", open: func() Network { return NewMemory() }, virtual: true, tos: true, icmp: true, wildcardLocal: true, meters: true},
+	{name: "memory", open: func() Network { return NewMemory() }, virtual: true, tos: true, icmp: true, wildcardLocal: true, meters: true, polled: true},
 	{name: "portable", open: Portable},
 }
 

@@ -29,13 +29,21 @@ type queuedSocket interface {
 	send(o *Out, join *[]byte) error
 }
 
-// A registration is a socket in a poller. A new one is made for every Add, so that one on the ready list from before a
-// Remove is told from its successor.
+// A registration is a socket in a poller, or one way of a stream. A new one is made for every Add, so that one on the ready
+// list from before a Remove is told from its successor.
 type registration struct {
 	poller *queuePoller
-	queue  *receiveQueue
+	source eventSource
 	id     uint64
-	listed bool // guarded by queue.mu: on the poller's ready list
+	listed bool // guarded by the source's mu: on the poller's ready list
+}
+
+// An eventSource has events for a poller. LOCK ORDERING: its mu before queuePoller.mu.
+type eventSource interface {
+	// event says what w's poller is to be told; nothing takes w off the ready list.
+	event(w *registration) (Event, bool)
+	// unwatch ends w's watch.
+	unwatch(w *registration)
 }
 
 // A queuePoller polls sockets whose datagrams wait in a receiveQueue. It waits on a channel and a timer only, never in the
@@ -54,7 +62,7 @@ type queuePoller struct {
 	ready []*registration // guarded by mu: told since they were last found idle, the longest waiting first
 
 	// Owned by the worker's goroutine.
-	added        map[*receiveQueue]*registration
+	added        map[eventSource]*registration
 	timer        *time.Timer
 	spare, again []*registration
 	events       []Event
@@ -83,7 +91,7 @@ func newQueuePoller(c PollerConfig, buffers *bufferPool) (*queuePoller, error) {
 		slots:     slots,
 		shortcuts: shortcuts,
 		signal:    make(chan struct{}, 1),
-		added:     make(map[*receiveQueue]*registration),
+		added:     make(map[eventSource]*registration),
 	}, nil
 }
 
@@ -98,11 +106,11 @@ func (p *queuePoller) Add(s Socket, id uint64) error {
 	if !ok {
 		return errForeignSocket
 	}
-	w := &registration{poller: p, queue: qs.receiver(), id: id}
-	if err := w.queue.watch(w); err != nil {
+	w := &registration{poller: p, source: qs.receiver(), id: id}
+	if err := qs.receiver().watch(w); err != nil {
 		return err
 	}
-	p.added[w.queue] = w
+	p.added[w.source] = w
 	return nil
 }
 
@@ -111,12 +119,16 @@ func (p *queuePoller) Remove(s Socket) error {
 	if !ok {
 		return errForeignSocket
 	}
-	w := p.added[qs.receiver()]
+	return p.forget(qs.receiver())
+}
+
+func (p *queuePoller) forget(source eventSource) error {
+	w := p.added[source]
 	if w == nil {
 		return errNotAdded
 	}
-	w.queue.unwatch(w)
-	delete(p.added, w.queue)
+	source.unwatch(w)
+	delete(p.added, source)
 	return nil
 }
 
@@ -173,7 +185,7 @@ func (p *queuePoller) collect() {
 	p.again = p.again[:0]
 	for ; seen < len(batch) && len(p.events) < maxEvents; seen++ {
 		w := batch[seen]
-		if e, ok := w.queue.event(w); ok {
+		if e, ok := w.source.event(w); ok {
 			p.events = append(p.events, e)
 			p.again = append(p.again, w)
 		}
@@ -189,7 +201,7 @@ func (p *queuePoller) collect() {
 	p.spare = arrived[:0]
 }
 
-// enlist appends to the ready list. The caller holds w.queue.mu and has seen that w is not listed.
+// enlist appends to the ready list. The caller holds the source's mu and has seen that w is not listed.
 func (p *queuePoller) enlist(w *registration) {
 	p.mu.Lock()
 	p.ready = append(p.ready, w)
@@ -286,8 +298,8 @@ func (p *queuePoller) Close() error {
 		return net.ErrClosed
 	}
 	p.closed = true
-	for q, w := range p.added {
-		q.unwatch(w)
+	for source, w := range p.added {
+		source.unwatch(w)
 	}
 	p.added = nil
 	p.EndRound()

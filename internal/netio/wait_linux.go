@@ -45,6 +45,7 @@ func (p *poller) report(n int) []Event {
 			// A hang-up is for recvmmsg to explain.
 			e.Readable = r.Events&(unix.EPOLLIN|unix.EPOLLHUP) != 0
 			e.Errored = r.Events&unix.EPOLLERR != 0
+			e.Writable = r.Events&unix.EPOLLOUT != 0
 		}
 		p.events[i] = e
 	}

@@ -1,6 +1,10 @@
 package secure
 
-import "net"
+import (
+	"net"
+
+	"turnout/internal/netio"
+)
 
 // aheadSize is what a connection with much to say is read in steps of: a dozen
 // records of video.
@@ -12,7 +16,7 @@ const aheadSize = 16 << 10
 type ahead struct {
 	buf        []byte // made when one read has not got everything
 	begin, end int    // what is in it
-	ready      bool   // nothing is waited for
+	ready      bool   // nothing is waited for: netio.ErrNotReady interrupts a read that would
 }
 
 // read fills b from what was read ahead, or from c.
@@ -20,7 +24,7 @@ func (a *ahead) read(c net.Conn, b []byte) (int, error) {
 	if a.begin == a.end {
 		switch {
 		case a.ready:
-			return 0, nothingReady{}
+			return 0, netio.ErrNotReady
 		case a.buf == nil || len(b) >= len(a.buf):
 			n, err := c.Read(b)
 			if n == len(b) && a.buf == nil { // there is probably more
@@ -40,14 +44,6 @@ func (a *ahead) read(c net.Conn, b []byte) (int, error) {
 	return n, nil
 }
 
-// nothingReady interrupts a read that would have to wait. TLS goes on where it was
-// after an error that calls itself temporary.
-type nothingReady struct{}
-
-func (nothingReady) Error() string   { return "nothing has arrived" }
-func (nothingReady) Timeout() bool   { return true }
-func (nothingReady) Temporary() bool { return true }
-
 // ReadReady reads what has arrived already, and waits for nothing: 0 bytes are no
 // error. Like Read it is for the connection's reader.
 func (c *tlsConn) ReadReady(b []byte) (int, error) {
@@ -58,7 +54,7 @@ func (c *tlsConn) ReadReady(b []byte) (int, error) {
 	a.ready = true
 	n, err := c.Conn.Read(b)
 	a.ready = false
-	if (err == nothingReady{}) {
+	if err == netio.ErrNotReady {
 		err = nil
 	}
 	return n, err

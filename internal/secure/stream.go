@@ -230,6 +230,12 @@ type tlsConn struct {
 	records *recorder
 }
 
+// Below is the connection that TLS is on top of.
+func (c *tlsConn) Below() net.Conn { return c.records.Conn }
+
+// SetBelow puts another one in its place, which goes on where that is: nobody may read or write meanwhile.
+func (c *tlsConn) SetBelow(conn net.Conn) { c.records.Conn = conn }
+
 // WriteMessages writes messages, which end at the given places of b, as a TLS
 // record each, and all records in one go. A stream needs no such boundaries, but
 // clients are in use that take what one read of theirs returns for one message.

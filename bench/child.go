@@ -1,9 +1,9 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -147,5 +147,5 @@ func (d *dialogue) answer(into any) error {
 		return nil
 	}
 	<-d.ended
-	return d.failed(errors.Join(d.err, err))
+	return d.failed(cmp.Or(d.err, err)) // where it failed, that its answer ends is no news
 }

@@ -28,7 +28,8 @@ func TestCompareFailures(t *testing.T) {
 		t.Errorf("got %v, %d rounds, failures %q, told %q", err, report.Rounds, report.Failures(), told)
 	}
 	var b strings.Builder
-	if err := report.WriteMarkdown(&b); err != nil || !strings.Contains(b.String(), "b: a measurement failed: b: it ended before it served; it printed: out of order") {
+	if err := report.WriteMarkdown(&b); err != nil || !strings.Contains(b.String(), "b: a measurement failed: b: it ended before it served; it printed: out of order") ||
+		!strings.Contains(b.String(), "| small | b | failed |") {
 		t.Errorf("%v: the failure is not in the report:\n%s", err, &b)
 	}
 	plan.Rounds, plan.Discard = 5, true

@@ -97,6 +97,36 @@ func TestGenerate(t *testing.T) {
 	}
 }
 
+// TestGenerateGivesBack is interrupted with live allocations on a server that goes on living, and leaves none behind.
+func TestGenerateGivesBack(t *testing.T) {
+	t.Parallel()
+	s := small(func(s *Scenario) { s.Flows, s.Rate = 100, 10 })
+	server, job := startRelay(t, s)
+	job.Duration = MaxDuration
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	failed := make(chan error, 1)
+	go func() {
+		_, err := generate(ctx, job)
+		failed <- err
+	}()
+	allocated := func(n int) bool {
+		for deadline := time.Now().Add(30 * time.Second); server.Stats().Allocations != n && time.Now().Before(deadline); <-time.After(time.Millisecond) {
+		}
+		return server.Stats().Allocations == n
+	}
+	if !allocated(s.Flows) {
+		t.Errorf("%d allocations were made, want %d", server.Stats().Allocations, s.Flows)
+	}
+	cancel()
+	if err := <-failed; err == nil {
+		t.Error("it was interrupted, and says nothing")
+	}
+	if !allocated(0) {
+		t.Errorf("%d allocations are left", server.Stats().Allocations)
+	}
+}
+
 // checkMeasurement wants a run without a fault of the relay's or the generator's.
 func checkMeasurement(t *testing.T, s Scenario, m Measurement) {
 	t.Helper()

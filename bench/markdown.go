@@ -53,6 +53,10 @@ func (r *Report) writeTraffic(b *strings.Builder) {
 	found := r.of(Traffic, func(s ScenarioResult) {
 		for _, x := range s.Servers {
 			m := x.Summary
+			if len(x.Rounds) == 0 {
+				fmt.Fprintf(&rows, "| %s | %s | failed | | | | | | | |\n", s.Scenario.Name, x.Server)
+				continue
+			}
 			fmt.Fprintf(&rows, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", s.Scenario.Name, x.Server,
 				spread(m.Relayed, 1, "%.0f"), spread(m.Loss, 100, "%.2f %%"), spread(m.CPU, 1, "%.0f"), spread(m.MachineCPU, 1, "%.0f"),
 				spread(m.Busy, 1, "%.2f"), latency(m.Percentiles["50"]), latency(m.Percentiles["99"]), latency(m.Percentiles["99.9"]))
@@ -75,6 +79,10 @@ func (r *Report) writeAllocations(b *strings.Builder) {
 	found := r.of(Allocations, func(s ScenarioResult) {
 		for _, x := range s.Servers {
 			m := x.Summary
+			if len(x.Rounds) == 0 {
+				fmt.Fprintf(&rows, "| %s | %s | %d | failed | | |\n", s.Scenario.Name, x.Server, s.Scenario.Flows)
+				continue
+			}
 			fmt.Fprintf(&rows, "| %s | %s | %d | %s | %s | %s |\n", s.Scenario.Name, x.Server, s.Scenario.Flows,
 				spread(m.AllocationsPerSecond, 1, "%.0f"), spread(m.AllocationCPU, 1, "%.1f"), spread(m.AllocationMemory, 1, "%.0f"))
 		}

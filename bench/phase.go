@@ -111,9 +111,27 @@ func (l *loop) ask(c *client, now int64, repeated *int) error {
 	return nil
 }
 
+// giveBack asks once for the end of every allocation there may be, and waits for no answer: a server that goes on living shall not
+// keep those of a run that failed for as long as they last. An Allocate that is under way is served before what comes behind it.
+func (l *loop) giveBack() {
+	for i := range l.clients {
+		c := &l.clients[i]
+		if c.key == nil || c.stage == stageReleased {
+			continue
+		}
+		c.begin(stageRelease, l.transaction())
+		l.queue(netio.Out{Socket: c.socket, Local: c.local, Dst: l.job.Server, Payload: c.request(nil)})
+	}
+	l.flush()
+}
+
 // measure runs the whole job.
-func (l *loop) measure(ctx context.Context) (Measurement, error) {
-	var m Measurement
+func (l *loop) measure(ctx context.Context) (m Measurement, err error) {
+	defer func() {
+		if err != nil && l.job.Release {
+			l.giveBack()
+		}
+	}()
 	usage := newUsage(l.job)
 	if err := l.setUp(ctx, usage, &m); err != nil {
 		return m, err

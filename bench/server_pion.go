@@ -41,7 +41,10 @@ func build(ctx context.Context, source, folder, program, dir string) (string, er
 	c.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off")
 	out, err := c.CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("build %s in %s: %w\n%s", program, folder, err, out)
+		if said := strings.TrimSpace(string(out)); said != "" {
+			return "", fmt.Errorf("build %s in %s: %w\n%s", program, folder, err, said)
+		}
+		return "", fmt.Errorf("build %s in %s: %w", program, folder, err)
 	}
 	return binary, nil
 }

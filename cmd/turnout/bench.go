@@ -137,7 +137,10 @@ func (a *app) bench(ctx context.Context, r *benchRequest) error {
 	if report == nil || report.Rounds == 0 {
 		return err
 	}
-	return joined(err, a.writeReport(report, r.json), verdict(report, r.quick))
+	if err == nil {
+		err = verdict(report, r.quick)
+	}
+	return joined(a.writeReport(report, r.json), err)
 }
 
 // benchTarget is the relay that is running already.

@@ -49,7 +49,10 @@ func (a *app) benchCompare(ctx context.Context, r *benchRequest) error {
 		return err
 	}
 	report.Commit, report.Command = bench.Commit(context.WithoutCancel(ctx), source), "turnout "+strings.Join(os.Args[1:], " ")
-	return joined(err, a.keepReport(ctx, r, report, source, programs), a.writeReport(report, r.json), verdict(report, true))
+	if err == nil {
+		err = verdict(report, true)
+	}
+	return joined(a.keepReport(ctx, r, report, source, programs), a.writeReport(report, r.json), err)
 }
 
 // comparedServers are those of a comparison, and knownServers those that it knows by name: the others tell what watching turnout

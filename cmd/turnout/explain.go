@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strings"
 	"syscall"
 
 	"turnout/internal/config"
@@ -33,8 +34,17 @@ var advice = []struct {
 		"name a folder that can be written to with store.path"},
 }
 
-// explain is an error and what to do about it, in one sentence.
+// explain is an error and what to do about it, in one sentence; of several errors that were joined, one below the other.
 func explain(err error) string {
+	if several, ok := err.(interface{ Unwrap() []error }); ok { // fmt.Errorf has such errors too, with words of their own
+		var all []string
+		for _, one := range several.Unwrap() {
+			all = append(all, explain(one))
+		}
+		if errors.Join(several.Unwrap()...).Error() == err.Error() {
+			return strings.Join(all, "\n")
+		}
+	}
 	var wrong *config.Error
 	if errors.As(err, &wrong) {
 		return err.Error()

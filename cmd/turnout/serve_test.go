@@ -208,6 +208,24 @@ func TestUnreadableFileAdvice(t *testing.T) {
 	}
 }
 
+// TestExplainSeveral gives each of several errors its own advice.
+func TestExplainSeveral(t *testing.T) {
+	t.Parallel()
+	missing := &os.PathError{Op: "open", Path: "a", Err: syscall.ENOENT}
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{errors.Join(missing, errors.New("nothing arrived")), "open a: no such file or directory; check the path\nnothing arrived"},
+		{errors.Join(errors.New("nothing arrived"), fmt.Errorf("b: %w", errors.Join(missing))), "nothing arrived\nb: open a: no such file or directory; check the path"},
+		{fmt.Errorf("%w, while %w", errors.New("it ended"), missing), "it ended, while open a: no such file or directory; check the path"},
+	} {
+		if got := explain(c.err); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}
+
 // TestRelayEnds has the relay fail, or end, while it serves.
 func TestRelayEnds(t *testing.T) {
 	t.Parallel()

@@ -277,7 +277,7 @@ func (p *operatorPage) lookOtherwise(t *testing.T) {
 		}; !slices.Equal(got.Sentences, want) {
 			t.Errorf("the page's words are\n%q, want\n%q", got.Sentences, want)
 		}
-		want := []float64{1, 2, 4, 5, 8, 10, 1000, 0.0002, 0.0055, 0.055, 0.1, -1, 60}
+		want := []float64{1, 2, 4, 5, 8, 10, 1000, 0.0002, 8, 50, 0.0055, 0.055, 0.1, -1, 60}
 		if !slices.EqualFunc(got.Numbers, want, func(a, b float64) bool { return a-b < 1e-12 && b-a < 1e-12 }) {
 			t.Errorf("the page's numbers are %v, want %v", got.Numbers, want)
 		}

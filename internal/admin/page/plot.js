@@ -8,7 +8,8 @@ import { clock, durationInWords } from "./words.js";
 const width = 600, height = 100; // of the drawing; the page stretches it
 
 // A Plot shows what its kind describes: id, title, hint, least (the smallest top of the
-// scale, so that noise does not look like mountains), format (a value in words), curves
+// scale, so that noise does not look like mountains), whole (whether its values are whole
+// numbers), format (a value in words), curves
 // (the names to draw, given the samples), words (of a name), absent (the value of a name
 // that a sample lacks; none if undefined) and quiet (what stands there where there is no
 // curve). Point is called with a time in ms, or undefined, when somebody points at it.
@@ -53,7 +54,7 @@ export class Plot {
 		this.#at = at;
 		this.#names = this.#kind.curves(samples);
 		const values = samples.flatMap((s) => this.#names.map((name) => this.#value(s, name) ?? 0));
-		const high = top(Math.max(this.#kind.least, ...values));
+		const high = top(Math.max(this.#kind.least, ...values), this.#kind.whole);
 		for (const tick of this.#ticks) tick.textContent = this.#kind.format(tick.dataset.share * high);
 		this.#curves.replaceChildren(...this.#names.map((name, i) => drawing("path", { class: `curve series-${i + 1}`, d: this.#path(name, high) })));
 		this.#read();

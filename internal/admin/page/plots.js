@@ -22,7 +22,7 @@ const kinds = [
 		curves: () => ["to peers", "to clients"], words: same, quiet: "",
 	},
 	{
-		id: "allocations", title: "Allocations", hint: "live, by how their clients reach the relay", least: 4, format: (n) => countInWords(Math.round(n)),
+		id: "allocations", title: "Allocations", hint: "live, by how their clients reach the relay", least: 4, whole: true, format: (n) => countInWords(Math.round(n)),
 		curves: transports, words: (name) => (name === "all" ? "all" : transportInWords(name)), quiet: "",
 	},
 	{

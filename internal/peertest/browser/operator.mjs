@@ -278,7 +278,7 @@ async function words(tab) {
 				w.secondsInWords(0.00012), w.secondsInWords(0.0345), w.secondsInWords(2), w.durationInWords(0), w.durationInWords(59.7), w.durationInWords(3700), w.durationInWords(90000), w.durationInWords(3605), w.dropInWords("not_stun"), w.dropInWords("some_new_reason"),
 			],
 			numbers: [
-				top(1), top(1.01), top(3), top(4.5), top(6), top(9), top(1000), top(0.00011),
+				top(1), top(1.01), top(3), top(4.5), top(6), top(9), top(1000), top(0.00011), top(4.5, true), top(45, true),
 				quantile(0.5, undefined, histogram(0, 100, 100, 100)), quantile(0.5, histogram(100, 100, 100, 100), histogram(100, 100, 200, 200)),
 				quantile(0.99, undefined, histogram(0, 0, 0, 10)), quantile(0.5, histogram(5, 5, 5, 5), histogram(5, 5, 5, 5)) ?? -1, ahead,
 			],

@@ -105,7 +105,7 @@ type Config struct {
 	UserAllocations int
 	// UserBandwidth is how many bits a second of payload a user's allocations may relay together, both ways, TCP
 	// connections included. What exceeds it by more than a second's worth is dropped, or of TCP connections delayed. If
-	// zero, any number.
+	// zero, any number. A credential with a bandwidth of its own (auth.Grant) has that in place of this and of its class's.
 	UserBandwidth int64
 	// Classes are what credentials of a class may use in place of UserAllocations and UserBandwidth. Those of a class that
 	// is not here have these, and a line in the log says so.

@@ -117,6 +117,14 @@ func (h *handshake) answer(message []byte, id stun.TransactionID) error {
 	return nil
 }
 
+// remedies are for whoever measures a server that runs already.
+var remedies = map[stun.Code]string{
+	stun.CodeUnauthenticated:        "; are TURN_USERNAME and TURN_CREDENTIAL of this server, and not expired?",
+	stun.CodeForbidden:              "; the server must allow this host's address as a peer (peers.allow)",
+	stun.CodeAllocationQuotaReached: "; the user may not have that many allocations: give fewer --flows, or raise quota.user.allocations",
+	stun.CodeInsufficientCapacity:   "; the server has no more ports: give fewer --flows",
+}
+
 // refused reads an error: a challenge is answered, all else ends the conversation.
 func (h *handshake) refused(m stun.Message, id stun.TransactionID) error {
 	code, reason, err := m.ErrorCode()
@@ -125,7 +133,7 @@ func (h *handshake) refused(m stun.Message, id stun.TransactionID) error {
 	}
 	challenge := code == stun.CodeUnauthenticated && h.key == nil || code == stun.CodeStaleNonce
 	if !challenge || h.challenges >= maxChallenges {
-		return fmt.Errorf("%v is refused: %d %s", m.Method(), code, reason)
+		return fmt.Errorf("%v is refused: %d %s%s", m.Method(), code, reason, remedies[code])
 	}
 	realm, hasRealm := m.Attribute(stun.AttrRealm)
 	nonce, hasNonce := m.Attribute(stun.AttrNonce)

@@ -90,9 +90,10 @@ func TestHandshake(t *testing.T) {
 func TestHandshakeRefused(t *testing.T) {
 	t.Parallel()
 	for want, answers := range map[string][]script{
-		"486":                      {challenge(401, "n"), challenge(486, "")},
-		"401":                      {challenge(401, "n"), challenge(401, "n")},
-		"438":                      {challenge(401, "n"), challenge(438, "n"), challenge(438, "n"), challenge(438, "n")},
+		"486": {challenge(401, "n"), challenge(486, "")},
+		"401": {challenge(401, "n"), challenge(401, "n")},
+		"438": {challenge(401, "n"), challenge(438, "n"), challenge(438, "n"), challenge(438, "n")},
+		"is refused: 508 Insufficient Capacity; the server has no more ports: give fewer --flows": {challenge(401, "n"), challenge(508, "n")},
 		"integrity does not match": {challenge(401, "n"), success("n", stun.MethodAllocate, "looking-glass")},
 		"without realm and nonce": {func(_ *testing.T, r stun.Message) []byte {
 			return answerTo(r, stun.ClassError, func(b *stun.Builder) { b.AddErrorCode(401) })

@@ -67,7 +67,9 @@ func TestRealUnrest(t *testing.T) {
 		c.PeersAllow = prefixes("127.0.0.0/8")
 	})
 	var all eventful
-	all.add(u.rage(40, 60))
+	for tries := 0; !all.enough() && tries < 20; tries++ { // on a busy machine few clients have the patience to get anywhere
+		all.add(u.rage(40, 60))
+	}
 	u.settle()
 	u.stop()
 	all.check(t)
@@ -130,9 +132,12 @@ func (e *eventful) add(s Stats) {
 	e.handOvers, e.datagrams = e.handOvers+s.HandOvers, e.datagrams+s.FromClients.Packets
 }
 
+// enough says whether everything has happened that a run is about.
+func (e *eventful) enough() bool { return e.allocations > 0 && e.moves > 0 && e.datagrams > 0 }
+
 func (e *eventful) check(t *testing.T) {
 	t.Helper()
-	if e.allocations == 0 || e.moves == 0 || e.datagrams == 0 {
+	if !e.enough() {
 		t.Errorf("this shows nothing: %+v", *e)
 	}
 }

@@ -74,7 +74,7 @@ func (a *app) announceAccess(ctx context.Context, b *strings.Builder, l *config.
 		return nil
 	}
 	at := endpoint(l, s.api.Addr())
-	fmt.Fprintf(b, "\nFor the Azure Communication Services SDKs, and for turnout token, user and credentials:\nexport %s='%s'\n",
+	fmt.Fprintf(b, "\nFor the Azure Communication Services SDKs, and for turnout user, token, keys and credentials:\nexport %s='%s'\n",
 		connectionVariable, connectionString(at, t.access[0].Value))
 	user, err := t.keep.directory.Create(ctx, shownUser)
 	if err != nil {

@@ -124,6 +124,9 @@ func (a *app) connectStore(ctx context.Context, s *target) (*connection, error) 
 		return nil, fmt.Errorf("a running service has the store %s; name that service by --connection-string or %s, as endpoint=%s;accesskey=… with one of its access keys",
 			l.Store.Path, connectionVariable, endpoint(l, l.API.Listen.Addr))
 	}
+	if errors.Is(err, identity.ErrUnavailable) && l.Store.NATS.URL.Reveal() != "" {
+		return nil, fmt.Errorf("%w; is NATS there, at store.nats.url %s?", err, l.Store.NATS.URL)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,16 @@ func TestConnectionUntrusted(t *testing.T) {
 	}
 }
 
+// TestStoreAway names the store that does not answer, and not how turnout logs in there.
+func TestStoreAway(t *testing.T) {
+	t.Parallel()
+	config := file(t, minimal+"api: {listen: \"http://127.0.0.1:0\", advertise: \"turn:192.0.2.1:3478\"}\nstore: {nats: {url: \"nats://alice:wonderland@127.0.0.1:1\"}}\n")
+	_, errs := another(t, "")(exitFailure, "user", "list", "--config", config)
+	if !strings.Contains(errs, "store unavailable: connect to NATS: ") || !strings.HasSuffix(errs, "; is NATS there, at store.nats.url nats://***@127.0.0.1:1?\n") || strings.Contains(errs, "wonderland") {
+		t.Errorf("stderr %q", errs)
+	}
+}
+
 // TestNewStore tells whoever asks a store that was not there: perhaps another one was meant.
 func TestNewStore(t *testing.T) {
 	t.Parallel()

@@ -22,6 +22,7 @@ type credentialsRequest struct {
 	target
 	user, token, format string
 	ttl                 time.Duration
+	asked               func() bool // whether ttl was given
 }
 
 // formats of an answer; json is what programs take and the default wherever it goes.
@@ -39,6 +40,7 @@ func (a *app) credentialsCommand() *cobra.Command {
 	c.Flags().StringVar(&r.user, "user", "", "`ID` of whom they are for: quotas and logs go by it")
 	c.Flags().StringVar(&r.token, "token", "", "user access `JWT` of whom they are for; - reads it from standard input")
 	c.Flags().DurationVar(&r.ttl, "ttl", time.Hour, "how long they are valid")
+	r.asked = func() bool { return c.Flags().Changed("ttl") }
 	c.Flags().StringVar(&r.format, "format", "json", "json, env or table")
 	return c
 }
@@ -58,6 +60,10 @@ func (a *app) credentials(ctx context.Context, r *credentialsRequest) error {
 	answer, err := a.iceServers(ctx, r)
 	if err != nil {
 		return err
+	}
+	// A second is lost to rounding.
+	if got := time.Duration(answer.TTL) * time.Second; r.asked() && got < r.ttl-time.Second {
+		fmt.Fprintf(a.stderr, "turnout: these credentials are valid for %s, not %s: no longer than api.credentials.max-ttl says, nor than a token that they are made of\n", got, r.ttl)
 	}
 	return write(a.stdout, answer)
 }

@@ -224,6 +224,11 @@ func TestServiceCommands(t *testing.T) {
 	if text, _ := turnout(exitOK, "credentials", "--user", user, "--format", "env"); !strings.Contains(text, "TURN_URLS=turn:turn.example.org:3478?transport=udp\n") {
 		t.Errorf("credentials: %s", text)
 	}
+	for ttl, want := range map[string]string{"1h": "", "1000h": ", not 1000h0m0s: no longer than api.credentials.max-ttl says"} {
+		if _, errs := turnout(exitOK, "credentials", "--user", user, "--ttl", ttl); !strings.Contains(errs, want) || want == "" && errs != "" {
+			t.Errorf("--ttl %s: stderr %q, want %q", ttl, errs, want)
+		}
+	}
 	if list, _ := turnout(exitOK, "user", "list"); !strings.HasPrefix(list, user) || !strings.HasSuffix(list, "alice") {
 		t.Errorf("list: %q", list)
 	}

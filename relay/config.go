@@ -105,7 +105,7 @@ type Config struct {
 	UserAllocations int
 	// UserBandwidth is how many bits a second of payload a user's allocations may relay together, both ways, TCP
 	// connections included. What exceeds it by more than a second's worth is dropped, or of TCP connections delayed. If
-	// zero, any number.
+	// zero, any number. A credential with a bandwidth of its own (auth.Grant) has that in place of this and of its class's.
 	UserBandwidth int64
 	// Classes are what credentials of a class may use in place of UserAllocations and UserBandwidth. Those of a class that
 	// is not here have these, and a line in the log says so.
@@ -151,10 +151,13 @@ type Config struct {
 	Network netio.Network
 	// ListenStream opens the listeners of every transport but UDP. Its listeners accept connections that are ready
 	// for TURN: handshakes are done, and the addresses, which have a method AddrPort, are the client's and the one it
-	// reached. A connection with a method WriteMessages(b []byte, ends []int) error is given messages to write, which
-	// end at those places of b; one of [allocation.DTLS] needs it, and reads one message at a time (RFC 7350). One with a
-	// method ReadReady(b []byte) (int, error), which reads what has arrived and waits for nothing, is asked for more
-	// after each Read. If nil, there is only TCP, by Network.
+	// reached. A connection with a method WriteMessages(b []byte, ends []int, space []byte) ([]byte, error) is given
+	// messages to write, which end at those places of b, and memory to put records together in, which it returns; one of
+	// [allocation.DTLS] needs it, and reads one message at a time (RFC 7350). One with methods Below() net.Conn and
+	// SetBelow(net.Conn) is on top of another connection: it is given a [netio.Stream] in place of that where the network
+	// has some, and goes on after reads of it that are interrupted by [netio.ErrNotReady]. One with a method
+	// ReadReady(b []byte) (int, error), which reads what has arrived and waits for nothing, is asked for more after each
+	// Read where it has not. If nil, there is only TCP, by Network.
 	ListenStream func(n netio.Network, l Listener) (net.Listener, error)
 	// Logger takes what an operator should read. If nil, slog.Default.
 	Logger *slog.Logger

@@ -4,7 +4,7 @@ import "turnout/allocation"
 
 // Bounds of what a worker keeps of chunks that are written.
 const (
-	spareChunks    = 64
+	spareChunks    = 32
 	spareChunkSize = 64 << 10
 )
 
@@ -21,7 +21,7 @@ func (w *worker) chunk() *chunk {
 
 // freeChunk takes one back that is written.
 func (w *worker) freeChunk(c *chunk) {
-	if cap(c.frames) > spareChunkSize || len(w.streams.spare) == spareChunks {
+	if cap(c.frames) > spareChunkSize || cap(c.space) > 2*spareChunkSize || len(w.streams.spare) == spareChunks {
 		return
 	}
 	c.frames, c.ends = c.frames[:0], c.ends[:0]

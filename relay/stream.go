@@ -71,6 +71,7 @@ type stream struct {
 type chunk struct {
 	frames []byte
 	ends   []int           // of each frame, for a messageWriter
+	space  []byte          // for its records
 	queued allocation.Time // when the first was
 }
 
@@ -86,17 +87,19 @@ func newStream(conn net.Conn, ft allocation.FiveTuple, w *worker) *stream {
 	return s
 }
 
-// A messageWriter is a connection that puts each message into a record of its own.
+// A messageWriter is a connection that puts each message into a record of its own. The records are put together in space,
+// which it returns, perhaps larger.
 type messageWriter interface {
-	WriteMessages(b []byte, ends []int) error
+	WriteMessages(b []byte, ends []int, space []byte) ([]byte, error)
 }
 
 // writeFrames writes a chunk in one go.
-func (s *stream) writeFrames(c *chunk) error {
+func (s *stream) writeFrames(c *chunk) (err error) {
 	if s.messages != nil {
-		return s.messages.WriteMessages(c.frames, c.ends)
+		c.space, err = s.messages.WriteMessages(c.frames, c.ends, c.space)
+		return err
 	}
-	_, err := s.conn.Write(c.frames)
+	_, err = s.conn.Write(c.frames)
 	return err
 }
 

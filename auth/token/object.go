@@ -144,7 +144,7 @@ func readString(raw []byte) (string, error) {
 	return s, nil
 }
 
-// raw is the unread value of a member; null counts as absent.
+// raw is the unread value of a member.
 func (o object) raw(name string) ([]byte, bool) {
 	for i := range o {
 		if o[i].name == name {
@@ -154,6 +154,7 @@ func (o object) raw(name string) ([]byte, bool) {
 	return nil, false
 }
 
+// present is raw of a member that has a value: null counts as absent.
 func (o object) present(name string) ([]byte, bool) {
 	v, ok := o.raw(name)
 	return v, ok && string(v) != "null"

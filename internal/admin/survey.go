@@ -143,7 +143,13 @@ func (v *survey) order(asked string) string {
 // page is the rows in an order that a filter admits and that come behind one, unless that is nil; more says that there are
 // further ones.
 func (v *survey) page(f *relay.Filter, order string, behind *surveyed, limit int) (rows []*surveyed, more bool) {
-	compare := func(a, b *surveyed) int { return cmp.Or(orders[order](a, b), cmp.Compare(a.ID, b.ID)) }
+	first := orders[order]
+	compare := func(a, b *surveyed) int {
+		if c := first(a, b); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.ID, b.ID)
+	}
 	for i := range v.rows {
 		row := &v.rows[i]
 		if (behind == nil || compare(row, behind) > 0) && f.Admits(&row.AllocationInfo) {

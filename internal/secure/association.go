@@ -160,8 +160,10 @@ type datagramConn struct {
 	once        sync.Once
 }
 
-// WriteMessages writes messages, which end at the given places of b, as a record each.
-func (c *datagramConn) WriteMessages(b []byte, ends []int) error { return eachMessage(c, b, ends) }
+// WriteMessages writes messages, which end at the given places of b, as a record each. It needs no space.
+func (c *datagramConn) WriteMessages(b []byte, ends []int, space []byte) ([]byte, error) {
+	return space, eachMessage(c, b, ends)
+}
 
 // Close says goodbye to the client.
 func (c *datagramConn) Close() error {

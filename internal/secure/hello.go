@@ -12,9 +12,6 @@ import (
 // with a post-quantum key.
 const helloMax = 16 << 10
 
-// heldMax bounds the buffer that a connection keeps for its records.
-const heldMax = 16 << 10
-
 var (
 	errHelloTooLong = errors.New("ClientHello longer than 16 KiB")
 	errHTTPS        = errors.New("not a client of STUN: HTTPS")
@@ -32,7 +29,7 @@ type recorder struct {
 
 	mu      sync.Mutex
 	holding bool   // guarded by mu: what is written waits
-	held    []byte // guarded by mu
+	held    []byte // guarded by mu; lent while holding
 }
 
 // NetConn is the connection below.
@@ -66,26 +63,23 @@ func (r *recorder) Write(b []byte) (int, error) {
 	return r.Conn.Write(b)
 }
 
-// hold has what is written wait for release.
-func (r *recorder) hold() {
+// hold has what is written wait for release, in memory that is lent until then.
+func (r *recorder) hold(space []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.holding = true
+	r.holding, r.held = true, space[:0]
 }
 
-// release writes what has waited, in one go.
-func (r *recorder) release() error {
+// release writes what has waited, in one go, and gives the memory back, which may have grown.
+func (r *recorder) release() (space []byte, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.holding = false
-	if len(r.held) == 0 {
-		return nil
+	space = r.held
+	r.holding, r.held = false, nil
+	if len(space) > 0 {
+		_, err = r.Conn.Write(space)
 	}
-	_, err := r.Conn.Write(r.held)
-	if r.held = r.held[:0]; cap(r.held) > heldMax {
-		r.held = nil
-	}
-	return err
+	return space, err
 }
 
 // judge is asked by TLS with the first ClientHello of a connection. A browser's is

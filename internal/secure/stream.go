@@ -238,11 +238,14 @@ func (c *tlsConn) SetBelow(conn net.Conn) { c.records.Conn = conn }
 
 // WriteMessages writes messages, which end at the given places of b, as a TLS
 // record each, and all records in one go. A stream needs no such boundaries, but
-// clients are in use that take what one read of theirs returns for one message.
-func (c *tlsConn) WriteMessages(b []byte, ends []int) error {
-	c.records.hold()
+// clients are in use that take what one read of theirs returns for one message. The
+// records are put together in space, which is returned, perhaps larger, for the next
+// call on whatever connection.
+func (c *tlsConn) WriteMessages(b []byte, ends []int, space []byte) ([]byte, error) {
+	c.records.hold(space)
 	err := eachMessage(c.Conn, b, ends)
-	return errors.Join(err, c.records.release())
+	space, releasing := c.records.release()
+	return space, errors.Join(err, releasing)
 }
 
 // eachMessage writes each message by itself.

@@ -281,7 +281,7 @@ func TestTLSRecords(t *testing.T) {
 		})
 		defer accepted.Close()
 		writer := accepted.(interface {
-			WriteMessages(b []byte, ends []int) error
+			WriteMessages(b []byte, ends []int, space []byte) ([]byte, error)
 		})
 		sizes := []int{4, 1, 172, 1200, 9000, 0, 3}
 		var all []byte
@@ -290,8 +290,9 @@ func TestTLSRecords(t *testing.T) {
 			all = append(all, bytes.Repeat([]byte{byte(i)}, n)...)
 			ends = append(ends, len(all))
 		}
-		if err := writer.WriteMessages(all, ends); err != nil {
-			t.Fatal(err)
+		space, err := writer.WriteMessages(all, ends, nil)
+		if err != nil || cap(space) < len(all) {
+			t.Fatalf("%d bytes of memory to go on with, %v", cap(space), err)
 		}
 		reads := counted.reads
 		b := make([]byte, 1<<14)
@@ -315,8 +316,8 @@ func TestTLSRecords(t *testing.T) {
 		}
 		conn.Close()
 		synctest.Wait()
-		if err := writer.WriteMessages(all, ends); err == nil {
-			t.Error("writing to nobody is no error")
+		if again, err := writer.WriteMessages(all, ends, space); err == nil || &again[:1][0] != &space[:1][0] {
+			t.Error("writing to nobody is no error, or the memory is not what was lent")
 		}
 	})
 }

@@ -82,6 +82,7 @@ type Traffic struct{ Packets, Bytes float64 }
 type List struct {
 	Allocations []Allocation
 	Total       int
+	Next        string  // not empty where there are more
 	Interval    float64 // seconds that the rates are of; 0: there are none
 }
 

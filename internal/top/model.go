@@ -117,6 +117,9 @@ func (m *Model) Press(k Key, shown int) Action {
 			m.page, m.selected = m.page+1, ""
 			return Action{Ask: true}
 		}
+		if m.list.Next != "" {
+			m.said = "No more than " + count(mostRows) + " are shown: search, by /, for those behind them."
+		}
 	case KeyPageUp, 'b', 'p':
 		m.page, m.selected = max(0, m.page-1), ""
 	case KeyHome, 'g':

@@ -173,6 +173,21 @@ func TestRates(t *testing.T) {
 	}
 }
 
+// TestLastPage tells that there are more allocations than pages, and not where there are none.
+func TestLastPage(t *testing.T) {
+	t.Parallel()
+	const shown = 15
+	for _, next := range []string{"", "a cursor"} {
+		m := Model{Order: Orders[0], page: mostRows/shown - 1}
+		l := listOf(mostRows / shown * shown)
+		l.Next = next
+		m.Answered(statusAt(1), l, nil, noon)
+		if did := m.Press('n', shown); did.Ask || m.page != mostRows/shown-1 || (m.said != "") != (next != "") {
+			t.Errorf("next %q: %+v on page %d, %q", next, did, m.page, m.said)
+		}
+	}
+}
+
 func TestLimit(t *testing.T) {
 	t.Parallel()
 	m := looking(3)

@@ -66,8 +66,8 @@ func (s *Server) runAccept(l *listener) {
 	}
 }
 
-// serveStream gives a connection to a worker, one after the other, and starts
-// its two goroutines.
+// serveStream gives a connection to a worker, one after the other, and starts two
+// goroutines for it where the worker cannot read and write it by itself.
 func (s *Server) serveStream(conn net.Conn, l *listener) {
 	w := s.workers[s.next.Add(1)%uint64(len(s.workers))]
 	st := newStream(conn, allocation.FiveTuple{

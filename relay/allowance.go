@@ -21,8 +21,8 @@ type allowance struct {
 	leases []*lease // by worker; each one's own is set before its first packet
 
 	// guarded by allowances.mu
-	grant       grant           // of the credential that the user's newest allocation was made with
-	made        allocation.Time // when that was
+	grant       grant // of the youngest credential that an allocation of the user was made with
+	issued      int64 // when that was, in unix milliseconds; 0: not known
 	allocations int
 	waits       bool // in allowances.waiting
 }

@@ -91,12 +91,12 @@ func TestAllowanceIsForgotten(t *testing.T) {
 	}
 	s.leave(carol, 4)
 	for i := range 1000 { // ever again, while something is owed
-		s.leave(s.join("carol", grant{}, allocation.Time(5+i), allocation.Time(5+i), true), allocation.Time(5+i))
+		s.leave(s.join("carol", grant{}, 4, allocation.Time(5+i), true), allocation.Time(5+i))
 	}
 	if len(s.waiting) > 2 {
 		t.Errorf("%d entries wait for two users", len(s.waiting))
 	}
-	erin := s.join("erin", grant{}, allocation.Time(allocation.Second), allocation.Time(allocation.Second), true)
+	erin := s.join("erin", grant{}, 1, allocation.Time(allocation.Second), true)
 	if s.len() != 1 || len(s.waiting) != 0 {
 		t.Errorf("%d users, want one; %d wait", s.len(), len(s.waiting))
 	}
@@ -106,7 +106,7 @@ func TestAllowanceIsForgotten(t *testing.T) {
 	}
 }
 
-// The class of the newest allocation's credential is the user's, and other quotas take effect at once.
+// The class of the youngest credential is the user's, and other quotas take effect at once.
 func TestAllowanceOfAClass(t *testing.T) {
 	t.Parallel()
 	classes := map[string]Class{"gold": {Bandwidth: 2_000_000}}
@@ -125,7 +125,9 @@ func TestAllowanceOfAClass(t *testing.T) {
 	is("a class that nobody knows", 1_000_000)
 	s.join("carol", grant{class: "gold"}, 2, 2, true)
 	s.join("carol", grant{bandwidth: 64_000}, 2, 3, false)
-	is("an older allocation, which moves to another worker", 2_000_000)
+	is("an allocation of a credential that is no younger, which moves to another worker", 2_000_000)
+	s.join("carol", grant{}, 1, 3, true)
+	is("an allocation made with an older credential", 2_000_000)
 	s.join("carol", grant{class: "gold", bandwidth: 64_000}, 3, 3, true)
 	is("a credential's own", 64_000)
 	s.replace(newQuotas(Config{UserBandwidth: 1_000_000}), 3)
@@ -226,13 +228,13 @@ func TestRateIsMended(t *testing.T) {
 	t.Parallel()
 	now := allocation.Time(allocation.Second)
 	s := newAllowances(1, newQuotas(Config{UserBandwidth: 1000, Classes: map[string]Class{"gold": {Bandwidth: 100_000}}}))
-	a := s.join("carol", grant{}, now, now, true)
+	a := s.join("carol", grant{}, 1, now, true)
 	a.charge(rate(a.rate.Load()).of(125_000), now) // a thousand seconds' worth
-	s.join("carol", grant{class: "gold"}, now, now, true)
+	s.join("carol", grant{class: "gold"}, 1, now, true)
 	if owed := -(a.free(now) - bandwidthBurst); owed < 9*allocation.Second || owed > 11*allocation.Second {
 		t.Errorf("%d ns are owed at a hundred times the rate", owed)
 	}
-	s.join("carol", grant{}, now, now, true)
+	s.join("carol", grant{}, 1, now, true)
 	if owed := -(a.free(now) - bandwidthBurst); owed < 999*allocation.Second || owed > 1001*allocation.Second {
 		t.Errorf("%d ns are owed at the first rate again", owed)
 	}

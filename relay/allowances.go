@@ -29,21 +29,21 @@ func newAllowances(workers int, q *quotas) *allowances {
 	return &allowances{workers: workers, quotas: q, byName: map[string]*allowance{}}
 }
 
-// join is the allowance of a user that has an allocation, which was made at some time; begins says that it was just now. What
-// the credential of the newest one grants is the user's: the service has put the user into another class, or gave it another
-// bandwidth.
-func (s *allowances) join(name string, g grant, made, now allocation.Time, begins bool) *allowance {
+// join is the allowance of a user that has an allocation, with what its credential grants and when that was issued, in unix
+// milliseconds; begins says that it was made just now. What the youngest credential grants is the user's: the service has put the
+// user into another class, or gave it another bandwidth. An older one, which the user has kept, takes none of that back.
+func (s *allowances) join(name string, g grant, issued int64, now allocation.Time, begins bool) *allowance {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sweepLocked(now)
 	a := s.byName[name]
 	if a == nil {
-		a = &allowance{name: name, made: -1, leases: make([]*lease, s.workers)}
+		a = &allowance{name: name, issued: -1, leases: make([]*lease, s.workers)}
 		s.byName[name] = a
 	}
 	a.allocations++
-	if begins || made > a.made {
-		a.grant, a.made = g, made
+	if issued > a.issued || issued == a.issued && begins {
+		a.grant, a.issued = g, issued
 		a.take(s.quotas, now)
 	}
 	return a
@@ -112,7 +112,7 @@ func (w *worker) join(a *allocation.Allocation, l *link, begins bool) {
 	if !w.allowances.always.Load() && !w.quotas.Load().meter() {
 		return
 	}
-	l.allowance = w.allowances.join(user, g, a.Created(), w.now, begins)
+	l.allowance = w.allowances.join(user, g, l.issued, w.now, begins)
 	w.view(l.allowance)
 	for _, c := range l.connections() {
 		c.allowance.Store(l.allowance)

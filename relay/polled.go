@@ -35,6 +35,7 @@ type polledStreams struct {
 
 	space []byte // what a round reads into; made for the first stream
 	used  int    // of space in this round
+	most  int    // that is read of each in this round
 
 	again  []*stream // to be read in the next round, whatever the poller says
 	ending []*stream // to be closed or released at the end of the round

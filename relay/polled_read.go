@@ -5,8 +5,18 @@ import (
 	"turnout/stun"
 )
 
-// readSpace is what a round reads streams into: a full read of some, or what most of many have.
-const readSpace = 8 * streamBufferMax
+const (
+	// readSpace is what a round reads streams into: a full read of some, or what most of many have.
+	readSpace = 8 * streamBufferMax
+	// readRound is how much of all streams a round reads, some 2 ms of relaying, so that sockets are not left waiting.
+	readRound = 64 * streamBufferMax
+)
+
+// readMost is how much a round reads of each of so many streams. It is more than a frame that is not long: the rest of one
+// fits, and more.
+func readMost(streams int) int {
+	return max(2*streamBuffer, min(streamBufferMax, readRound/max(streams, 1)))
+}
 
 // readAgain has a stream be read in the next round, whatever the poller says.
 func (w *worker) readAgain(s *stream) {
@@ -70,10 +80,10 @@ func (w *worker) spaceFor(p *polled) (b []byte, n int) {
 	if t.space == nil {
 		t.space = make([]byte, readSpace)
 	}
-	if len(t.space)-t.used < streamBufferMax || len(w.outs) >= outsBatch {
+	if len(t.space)-t.used < t.most || len(w.outs) >= outsBatch {
 		w.flush()
 	}
-	b = t.space[t.used : t.used+streamBufferMax]
+	b = t.space[t.used : t.used+t.most]
 	return b, copy(b, p.rest)
 }
 

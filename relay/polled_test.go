@@ -187,6 +187,21 @@ func TestRealStreamsEnd(t *testing.T) {
 	}
 }
 
+// However many streams are ready, a round reads so much of all that sockets are not left waiting, and of each so much that
+// it gets on.
+func TestReadMost(t *testing.T) {
+	t.Parallel()
+	for streams := range 2000 {
+		most := readMost(streams)
+		if most <= streamBuffer || most > streamBufferMax || most > 2*streamBuffer && most*streams > readRound {
+			t.Fatalf("%d bytes of each of %d streams", most, streams)
+		}
+	}
+	if readMost(0) != streamBufferMax || readMost(1) != streamBufferMax {
+		t.Error("a stream by itself is not read whole")
+	}
+}
+
 // What comes on a stream, and what goes, takes no memory of its own.
 func TestPolledAllocatesNothing(t *testing.T) {
 	s, network := idleWorkers(t)

@@ -106,6 +106,7 @@ func (w *worker) run() {
 func (w *worker) round(events []netio.Event) (pending bool) {
 	w.readClock()
 	w.expire()
+	w.streams.most = readMost(len(events) + len(w.streams.again))
 	for i := range events {
 		w.serveEvent(events[i])
 	}

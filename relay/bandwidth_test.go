@@ -45,3 +45,24 @@ func TestMeterWithoutLimit(t *testing.T) {
 		t.Error("counted for nothing")
 	}
 }
+
+// What an allocation's own bandwidth refuses, its user is not charged for.
+func TestBandwidthRefusedIsNotCharged(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, derivedUsers, func(c *Config) { c.UserBandwidth, c.AllocationBandwidth = 1e6, 800 })
+	b.become(t, "carol")
+	b.allocate(t, benchClient(1))
+	b.bind(t, benchClient(1), 0x4000, benchPeer)
+	b.fromClient(benchClient(1), channelData(0x4000, 1000)) // ten seconds' worth
+	charged := b.w.allowances.byName["carol"].paid.Load()
+	for range 4 {
+		b.fromClient(benchClient(1), channelData(0x4000, 1000))
+	}
+	stats := b.Stats()
+	if charged == 0 || b.w.allowances.byName["carol"].paid.Load() != charged {
+		t.Error("the user pays for what was not relayed")
+	}
+	if stats.Dropped(DropBandwidth) != 4 || stats.Limited(LimitAllocationBandwidth) != 4 || stats.ToPeers.Packets != 1 {
+		t.Errorf("%d relayed, %d dropped, %d noted; want 1, 4 and 4", stats.ToPeers.Packets, stats.Dropped(DropBandwidth), stats.Limited(LimitAllocationBandwidth))
+	}
+}

@@ -59,6 +59,7 @@ func (n *fakeNetwork) Limitations() []string                        { return nil
 type fakePoller struct {
 	ids     map[netio.Socket]uint64
 	packets []netio.Packet // of the next Recv
+	broken  error          // that of every Recv
 	outs    []netio.Out    // of the last Send
 	sent    []int          // how many each Send that was not empty had
 
@@ -69,7 +70,7 @@ func (p *fakePoller) Add(s netio.Socket, id uint64) error            { p.ids[s] 
 func (p *fakePoller) Remove(s netio.Socket) error                    { delete(p.ids, s); return nil }
 func (p *fakePoller) Wait(time.Duration) ([]netio.Event, error)      { panic("rounds are the test's") }
 func (p *fakePoller) Room() int                                      { return 64 }
-func (p *fakePoller) Recv(netio.Socket, int) ([]netio.Packet, error) { return p.packets, nil }
+func (p *fakePoller) Recv(netio.Socket, int) ([]netio.Packet, error) { return p.packets, p.broken }
 func (p *fakePoller) RecvErrors(netio.Socket) []netio.ICMPError      { return nil }
 func (p *fakePoller) EndRound()                                      {}
 func (p *fakePoller) Wake()                                          {}

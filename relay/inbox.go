@@ -13,8 +13,13 @@ type inbox struct {
 	closed bool   // guarded by mu: the worker has ended
 
 	taken []post // owned by the worker: what it works through
+	whole []post // owned by the worker: taken from its beginning, whose memory is used again
 	left  bool   // owned by the worker: some of it was left when the last round ended
 }
+
+// inboxKept is for how many posts an inbox keeps memory that it is not using: more than are posted between two rounds, and
+// less than a flood leaves behind.
+const inboxKept = 1024
 
 // A post is one message to a worker: frames of a stream, or something to do.
 type post struct {
@@ -53,9 +58,14 @@ func (i *inbox) take() []post {
 	if len(i.taken) > 0 {
 		return i.taken
 	}
+	free := i.whole[:0]
+	if cap(free) > inboxKept {
+		free = nil
+	}
 	i.mu.Lock()
-	i.posted, i.taken = i.taken[:0], i.posted
+	i.posted, i.taken = free, i.posted
 	i.mu.Unlock()
+	i.whole = i.taken
 	return i.taken
 }
 

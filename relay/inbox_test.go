@@ -78,3 +78,27 @@ func TestInboxAfterRest(t *testing.T) {
 		t.Errorf("%d of 3 posts were served before the worker slept", served)
 	}
 }
+
+// What is posted round after round takes no new memory, and what a flood took is given back.
+func TestInboxMemory(t *testing.T) { // not in parallel: it counts allocations
+	i := inbox{wake: func() {}}
+	serve := func(posts int) {
+		for range posts {
+			i.put(post{})
+		}
+		for pending := true; pending; {
+			pending = i.done(min(inboxBatch, len(i.take())))
+		}
+	}
+	serve(100)
+	serve(100)
+	if n := testing.AllocsPerRun(100, func() { serve(3) }); n > 0 && !raceEnabled {
+		t.Errorf("%v allocations for 3 posts", n)
+	}
+	serve(10 * inboxKept)
+	serve(1)
+	serve(1)
+	if n := cap(i.whole) + cap(i.posted); n > 2*inboxKept {
+		t.Errorf("memory for %d posts is kept after a flood", n)
+	}
+}

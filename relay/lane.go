@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"turnout/allocation"
+	"turnout/internal/netio"
 	"turnout/stun"
 )
 
@@ -21,6 +22,12 @@ type outward struct {
 	peer    netip.AddrPort         // where datagrams go
 	target  *allocation.Allocation // the peer, where it is a client of this worker
 	refused Drop                   // why nothing goes there
+
+	link    *link        // of a
+	socket  netio.Socket // that datagrams leave by
+	most    int          // bytes of payload that one holds
+	arrival int          // counters: of the client's family, and of the peer's
+	leaving int
 }
 
 // An inward lane leads from a peer to the client of one allocation.
@@ -31,6 +38,10 @@ type inward struct {
 	peer    netip.AddrPort           // from, as the client knows it
 	channel allocation.ChannelNumber // that is bound to it, 0 for none
 	refused Drop                     // why nothing of it is relayed
+
+	link    *link // of the allocation
+	arrival int   // counters: of the peer's family, and of the client's
+	leaving int
 }
 
 // forgetLanes has the next datagram look for its way anew.
@@ -38,7 +49,11 @@ func (w *worker) forgetLanes() { w.outward.known, w.inward.known = false, false 
 
 // outwardTo finds the way from a client to a peer that it has a permission for.
 func (w *worker) outwardTo(a *allocation.Allocation, peer netip.AddrPort) outward {
-	lane := outward{a: a, peer: peer}
+	l := w.links[a.ID().Index()]
+	lane := outward{
+		a: a, peer: peer, link: l, socket: l.relays[family(peer.Addr().Is6())], most: maxPayload(peer.Addr()),
+		arrival: trafficCounter(counterFromClients, l.origin.tuple.Client.Addr()), leaving: trafficCounter(counterToPeers, peer.Addr()),
+	}
 	v := &w.verdict
 	v.about(w.policy, peer.Addr())
 	switch {
@@ -54,7 +69,11 @@ func (w *worker) outwardTo(a *allocation.Allocation, peer netip.AddrPort) outwar
 
 // inwardFrom finds the way from a peer to the client of a.
 func (w *worker) inwardFrom(a *allocation.Allocation, peer netip.AddrPort) inward {
-	lane := inward{peer: peer}
+	l := w.links[a.ID().Index()]
+	lane := inward{
+		peer: peer, link: l,
+		arrival: trafficCounter(counterFromPeers, peer.Addr()), leaving: trafficCounter(counterToClients, l.origin.tuple.Client.Addr()),
+	}
 	permitted, restricted := w.table.Permitted(a, peer.Addr(), w.now)
 	switch {
 	case !permitted:

@@ -30,7 +30,7 @@ type AllocationInfo struct {
 	Created, Expires time.Time         // the latest of the families' ends, unless it is refreshed
 	Permissions      int
 	Channels         int
-	// Relayed payload. What TCP connections to peers carry is not in it: it goes past the worker.
+	// Relayed payload, that of TCP connections to peers too, which have no packets.
 	FromClient, ToClient Traffic
 }
 
@@ -139,7 +139,11 @@ func (w *worker) passes(a *allocation.Allocation, f *Filter) bool {
 
 // describe copies what operators see of an allocation.
 func (w *worker) describe(a *allocation.Allocation) AllocationInfo {
-	tuple, traffic, g := a.FiveTuple(), a.Traffic(), w.links[a.ID().Index()].grant.read()
+	l := w.links[a.ID().Index()]
+	for _, c := range l.connections() {
+		c.settle(a) // what it carries goes past the worker
+	}
+	tuple, traffic, g := a.FiveTuple(), a.Traffic(), l.grant.read()
 	return AllocationInfo{
 		ID: a.ID(), Subject: w.table.Subject(a), Class: g.class, Bandwidth: g.bandwidth,
 		Transport: tuple.Transport, Client: tuple.Client, Server: tuple.Server,

@@ -11,8 +11,8 @@ import (
 
 	"turnout/allocation"
 	"turnout/auth"
+	"turnout/internal/callers"
 	"turnout/internal/netio"
-	"turnout/stun"
 )
 
 // crowded is a relay of one worker on the in-memory network that has n allocations, each with a permission.
@@ -48,52 +48,8 @@ func crowded(t testing.TB, n int) *Server {
 // populate makes n allocations, each by a client that goes away.
 func populate(t testing.TB, network *netio.Memory, n int) {
 	t.Helper()
-	for i := range n {
-		c, err := network.ListenPacket(benchClient(i))
-		if err != nil {
-			t.Fatal(err)
-		}
-		occupy(t, c)
-		if err := c.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// occupy makes an allocation with a permission.
-func occupy(t testing.TB, c *netio.MemoryPacketConn) {
-	t.Helper()
-	var buf [2048]byte
-	ask := func(m []byte) stun.Message {
-		if _, err := c.WriteToAddrPort(m, benchServer); err != nil {
-			t.Fatal(err)
-		}
-		n, _, err := c.ReadFromAddrPort(buf[:])
-		if err != nil {
-			t.Fatal(err)
-		}
-		answer, err := stun.Parse(slices.Clone(buf[:n]))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return answer
-	}
-	nonce, _ := ask(message(stun.MethodAllocate, func(*stun.Builder) {})).Attribute(stun.AttrNonce)
-	for _, m := range []stun.Method{stun.MethodAllocate, stun.MethodCreatePermission} {
-		answer := ask(message(m, func(b *stun.Builder) {
-			if m == stun.MethodAllocate {
-				b.AddUint8(stun.AttrRequestedTransport, 17, 4)
-			} else {
-				b.AddXORAddrPort(stun.AttrXORPeerAddress, benchPeer)
-			}
-			b.AddString(stun.AttrUsername, "alice")
-			b.AddString(stun.AttrRealm, "bench")
-			b.Add(stun.AttrNonce, nonce)
-			b.AddIntegrity(benchKey, stun.IntegritySHA1)
-		}))
-		if answer.Class() != stun.ClassSuccess {
-			t.Fatal(describe(answer.Bytes()))
-		}
+	if err := callers.Fill(network, benchServer, benchPeer, n, callers.Caller{Username: "alice", Realm: "bench", Key: benchKey}); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"turnout/allocation"
 	"turnout/auth"
+	"turnout/stun"
 )
 
 // listed is what a listing gives, its rows named by their clients.
@@ -180,6 +181,37 @@ func TestAllocation(t *testing.T) {
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("peers %v, want %v", got, want)
+	}
+}
+
+// TestAllocationWithConnections lists what the connections of a TCP allocation have carried while they go on, and counts it once.
+func TestAllocationWithConnections(t *testing.T) {
+	t.Parallel()
+	s := serveReal(t, func(c *Config) { c.Workers = 1 })
+	client := dialReal(t, s, allocation.TCP)
+	client.request(stun.MethodAllocate, func(b *stun.Builder) { b.AddUint8(stun.AttrRequestedTransport, 6, 4) })
+	for i := range uint16(2) {
+		s.ask(t.Context(), s.workers[0], func(w *worker) {
+			for a := range w.table.All() {
+				c := w.newConnection(a, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), 9000+i))
+				w.connections.add(c, w.random32)
+				c.up.Add(5)
+				c.down.Add(700)
+			}
+		})
+		for range 2 {
+			for a := range s.Allocations(t.Context(), Filter{}) {
+				if n := uint64(i) + 1; a.FromClient != (Traffic{0, 5 * n}) || a.ToClient != (Traffic{0, 700 * n}) {
+					t.Errorf("with %d connections: %+v from the client, %+v to it", n, a.FromClient, a.ToClient)
+				}
+			}
+		}
+	}
+	if ended := s.EndAllOf("alice"); ended != 1 {
+		t.Errorf("%d allocations have ended", ended)
+	}
+	if bytes := observed(t, s, time.Now(), func(s Stats) bool { return s.AllocationBytes.Count == 1 }).AllocationBytes.Sum; bytes != 1410 {
+		t.Errorf("%v bytes in all, want 1410", bytes)
 	}
 }
 

@@ -44,14 +44,14 @@ func (w *worker) fromPeer(a *allocation.Allocation, lane *inward, payload []byte
 	if lane.refused != notDropped {
 		return lane.refused
 	}
-	if d := w.meter(w.links[a.ID().Index()], toClient, len(payload)); d != notDropped {
+	if d := w.meter(lane.link, toClient, len(payload)); d != notDropped {
 		return d
 	}
-	w.counters.traffic(trafficCounter(counterFromPeers, lane.peer.Addr()), len(payload))
+	w.counters.traffic(lane.arrival, len(payload))
 	t := a.Traffic()
 	t.PacketsOut++
 	t.BytesOut += uint64(len(payload))
-	to := &w.links[a.ID().Index()].origin
+	to := &lane.link.origin
 	if n := lane.channel; n != 0 {
 		if len(payload) > maxChannelData {
 			return DropTooLarge
@@ -62,7 +62,7 @@ func (w *worker) fromPeer(a *allocation.Allocation, lane *inward, payload []byte
 		if to.stream != nil && !to.stream.datagrams {
 			padding = -len(payload) & 3 // RFC 8656 §12.5: on streams only
 		}
-		return w.toOrigin(to, header, payload, padding, tos, counterToClients)
+		return w.toOrigin(to, header, payload, padding, tos, lane.leaving)
 	}
 	if len(payload) > maxData(lane.peer.Addr()) {
 		return DropTooLarge
@@ -72,7 +72,7 @@ func (w *worker) fromPeer(a *allocation.Allocation, lane *inward, payload []byte
 	padding := w.builder.BeginData(len(payload))
 	header := w.builder.Bytes()
 	w.arena.keep(len(header))
-	return w.toOrigin(to, header, payload, padding, tos, counterToClients)
+	return w.toOrigin(to, header, payload, padding, tos, lane.leaving)
 }
 
 const (
@@ -104,27 +104,23 @@ func (w *worker) toPeer(lane *outward, payload []byte, tos uint8, df bool) Drop 
 	if lane.refused != notDropped {
 		return lane.refused
 	}
-	if len(payload) > maxPayload(lane.peer.Addr()) {
+	if len(payload) > lane.most {
 		return DropTooLarge
 	}
-	a := lane.a
-	l := w.links[a.ID().Index()]
-	if d := w.meter(l, fromClient, len(payload)); d != notDropped {
+	if d := w.meter(lane.link, fromClient, len(payload)); d != notDropped {
 		return d
 	}
-	w.counters.traffic(trafficCounter(counterFromClients, l.origin.tuple.Client.Addr()), len(payload))
-	t := a.Traffic()
+	w.counters.traffic(lane.arrival, len(payload))
+	t := lane.a.Traffic()
 	t.PacketsIn++
 	t.BytesIn += uint64(len(payload))
-	ipv6 := lane.peer.Addr().Is6()
-	counter := trafficCounter(counterToPeers, lane.peer.Addr())
-	w.counters.traffic(counter, len(payload))
+	w.counters.traffic(lane.leaving, len(payload))
 	if lane.target != nil {
-		back := w.inwardFrom(lane.target, a.Relayed(ipv6))
+		back := w.inwardFrom(lane.target, lane.a.Relayed(lane.peer.Addr().Is6()))
 		return w.fromPeer(lane.target, &back, payload, tos)
 	}
-	w.outs = append(w.outs, netio.Out{Socket: l.relays[family(ipv6)], Dst: lane.peer, TOS: tos, DF: df, Payload: payload})
-	w.sent = append(w.sent, delivery{counter, len(payload)})
+	o := w.out(delivery{lane.leaving, len(payload)})
+	o.Socket, o.Dst, o.TOS, o.DF, o.Payload = lane.socket, lane.peer, tos, df, payload
 	if w.received != 0 {
 		w.sampleLatency(distributionLatencyToPeer)
 	}
@@ -136,7 +132,7 @@ func (w *worker) toOrigin(to *origin, header, payload []byte, padding int, tos u
 	if to.stream != nil {
 		d := to.stream.queue(w, header, payload, padding)
 		if d == notDropped && counter != 0 {
-			w.counters.traffic(trafficCounter(counter, to.tuple.Client.Addr()), len(payload))
+			w.counters.traffic(counter, len(payload))
 		}
 		return d
 	}
@@ -144,18 +140,23 @@ func (w *worker) toOrigin(to *origin, header, payload []byte, padding int, tos u
 		return DropTooLarge
 	}
 	if counter != 0 {
-		counter = trafficCounter(counter, to.tuple.Client.Addr())
 		w.counters.traffic(counter, len(payload))
 		if w.received != 0 {
 			w.sampleLatency(distributionLatencyToClient)
 		}
 	}
-	w.outs = append(w.outs, netio.Out{
-		Socket: to.socket, Local: to.source(), Dst: to.tuple.Client, TOS: tos,
-		Header: header, Payload: payload, Padding: zeros[:padding],
-	})
-	w.sent = append(w.sent, delivery{counter, len(payload)})
+	o := w.out(delivery{counter, len(payload)})
+	o.Socket, o.Local, o.Dst, o.TOS = to.socket, to.source(), to.tuple.Client, tos
+	o.Header, o.Payload, o.Padding = header, payload, zeros[:padding]
 	return notDropped
+}
+
+// out is one more datagram in the queue, to be filled in: in place, since a copy of all its fields costs as much as the rest
+// of the way here.
+func (w *worker) out(d delivery) *netio.Out {
+	w.outs = append(w.outs, netio.Out{})
+	w.sent = append(w.sent, d)
+	return &w.outs[len(w.outs)-1]
 }
 
 // zeros is what padding is made of. RFC 8489 §14.

@@ -195,9 +195,6 @@ func (s Stats) EachRequest(yield func(method string, code int, n uint64)) {
 	}
 }
 
-// Requests is how many requests of a method were answered with a code, 0 for success.
-func (s Stats) Requests(m stun.Method, c stun.Code) uint64 { return s.counts[requestCounter(m, c)] }
-
 // fill sets the fields that come from the counters of so many workers.
 func (s *Stats) fill(workers int) {
 	s.AllocationsBy = map[allocation.Transport]int{}

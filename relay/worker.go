@@ -80,7 +80,7 @@ type worker struct {
 // A delivery remembers what a queued datagram was counted as, to take it back if
 // it cannot be sent.
 type delivery struct {
-	counter int // of counterToPeers or counterToClients, or 0 for answers
+	counter int // of counterToPeers or counterToClients and an address family, or 0 for answers
 	bytes   int
 }
 

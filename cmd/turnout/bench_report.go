@@ -36,6 +36,12 @@ func (a *app) benchCompare(ctx context.Context, r *benchRequest) error {
 	if err != nil {
 		return err
 	}
+	if r.out == "" {
+		r.out = filepath.Join(source, "bench", "results")
+	}
+	if err := os.MkdirAll(r.out, 0o755); err != nil { // now, not when ten minutes were spent on a report
+		return err
+	}
 	programs, err := os.MkdirTemp("", "turnout-bench-")
 	if err != nil {
 		return err
@@ -52,7 +58,7 @@ func (a *app) benchCompare(ctx context.Context, r *benchRequest) error {
 	if err == nil {
 		err = verdict(report, true)
 	}
-	return joined(a.keepReport(ctx, r, report, source, programs), a.writeReport(report, r.json), err)
+	return joined(a.keepReport(ctx, r.out, report, source, programs), a.writeReport(report, r.json), err)
 }
 
 // comparedServers are those of a comparison, and knownServers those that it knows by name: the others tell what watching turnout
@@ -128,15 +134,8 @@ func (a *app) writeReport(report *bench.Report, json bool) error {
 	return report.WriteMarkdown(a.stdout)
 }
 
-// keepReport writes a report into files named after its date.
-func (a *app) keepReport(ctx context.Context, r *benchRequest, report *bench.Report, source, programs string) error {
-	folder := r.out
-	if folder == "" {
-		folder = filepath.Join(source, "bench", "results")
-	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return err
-	}
+// keepReport writes a report into files of a folder, named after its date.
+func (a *app) keepReport(ctx context.Context, folder string, report *bench.Report, source, programs string) error {
 	name := filepath.Join(folder, report.Date.UTC().Format("2006-01-02"))
 	draw := func(w io.Writer) error { return report.Draw(context.WithoutCancel(ctx), source, programs, w) }
 	for _, f := range []struct {

@@ -48,6 +48,7 @@ func TestBenchUsage(t *testing.T) {
 		{"bench compare video", exitUsage, `turnout: no scenario "video"`},
 		{"bench compare --servers turnout,apache", exitUsage, `no server "apache", but turnout, coturn, pion, turnout-watched, turnout-unwatched`},
 		{"bench compare --servers turnout,turnout", exitUsage, "names turnout twice"},
+		{"bench compare ten-flows --servers turnout --out /dev/null/results", exitFailure, "turnout: mkdir /dev/null: not a directory; a file stands where a folder must be"},
 		{"bench compare --quick", exitUsage, "unknown flag: --quick"},
 	} {
 		t.Run(c.args, func(t *testing.T) {

@@ -31,7 +31,8 @@ var mayImport = map[string][]string{
 	"internal/web":         {},
 	"internal/top":         {}, // a client of the admin API like any other
 	"internal/archtest":    {},
-	"internal/ci":          {},
+	"internal/ci":          {},                         // for tests alone
+	"internal/callers":     {"stun", "internal/netio"}, // likewise
 	"internal/conformance": {},
 	"internal/peertest":    {},
 	"internal/ports":       {}, // for tests alone

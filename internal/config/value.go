@@ -19,7 +19,11 @@ func (l *Listener) UnmarshalText(text []byte) error {
 	s := string(text)
 	scheme, rest, ok := strings.Cut(s, "://")
 	if !ok {
-		return fmt.Errorf("%s has no scheme; write udp://%s or tcp://%[2]s", quote(s), quoteless(s))
+		at := s
+		if _, err := netip.ParseAddrPort(s); err != nil {
+			at = "192.0.2.1:3478" // what was written lacks more than a scheme
+		}
+		return fmt.Errorf("%s has no scheme; write udp://%s or tcp://%[2]s", quote(s), at)
 	}
 	switch scheme {
 	case "udp", "tcp", "tls", "dtls":

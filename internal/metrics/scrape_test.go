@@ -2,14 +2,12 @@ package metrics
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http/httptest"
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,10 +15,10 @@ import (
 
 	"turnout/allocation"
 	"turnout/auth"
+	"turnout/internal/callers"
 	"turnout/internal/netio"
 	"turnout/internal/secure"
 	"turnout/relay"
-	"turnout/stun"
 )
 
 const manyAllocations = 50_000
@@ -84,84 +82,9 @@ func serveMany(t *testing.T) *relay.Server {
 			t.Error(err)
 		}
 	})
-	key := auth.DeriveKey(nil, auth.MD5, "alice", "many", "wonderland")
-	var clients sync.WaitGroup
-	const together = 8
-	for part := range together {
-		clients.Go(func() {
-			for i := part; i < manyAllocations; i += together {
-				if !allocate(t, network, netip.AddrPortFrom(netip.AddrFrom4([4]byte{8, byte(i >> 16), byte(i >> 8), byte(i)}), 4000), key) {
-					return
-				}
-			}
-		})
-	}
-	clients.Wait()
-	if t.Failed() {
-		t.FailNow()
+	alice := callers.Caller{Username: "alice", Realm: "many", Key: auth.DeriveKey(nil, auth.MD5, "alice", "many", "wonderland")}
+	if err := callers.Fill(network, manyServer, netip.MustParseAddrPort("9.9.9.9:9000"), manyAllocations, alice); err != nil {
+		t.Fatal(err)
 	}
 	return s
-}
-
-// allocate makes an allocation for a client that is not heard of again; false if that fails.
-func allocate(t *testing.T, network *netio.Memory, client netip.AddrPort, key []byte) bool {
-	conn, err := network.ListenPacket(client)
-	if err != nil {
-		t.Error(err)
-		return false
-	}
-	defer conn.Close()
-	buf := make([]byte, 2048)
-	c := caller{realm: "many", key: key, ask: func(request []byte) ([]byte, error) {
-		if _, err := conn.WriteToAddrPort(request, manyServer); err != nil {
-			return nil, err
-		}
-		n, _, err := conn.ReadFromAddrPort(buf)
-		return buf[:n], err
-	}}
-	if err := c.request(stun.MethodAllocate, func(b *stun.Builder) { b.AddUint8(stun.AttrRequestedTransport, 17, 4) }); err != nil {
-		t.Errorf("%v: %v", client, err)
-		return false
-	}
-	return true
-}
-
-// A caller is the client alice of a relay.
-type caller struct {
-	realm string
-	key   []byte
-	nonce []byte
-	ask   func(request []byte) (answer []byte, err error)
-}
-
-// request asks until it is challenged no more.
-func (c *caller) request(m stun.Method, add func(*stun.Builder)) error {
-	for {
-		var b stun.Builder
-		b.Reset(nil, stun.NewMessageType(m, stun.ClassRequest), stun.NewTransactionID())
-		add(&b)
-		challenged := c.nonce != nil
-		if challenged {
-			b.AddString(stun.AttrUsername, "alice")
-			b.AddString(stun.AttrRealm, c.realm)
-			b.Add(stun.AttrNonce, c.nonce)
-			b.AddIntegrity(c.key, stun.IntegritySHA1)
-		}
-		raw, err := c.ask(b.Bytes())
-		if err != nil {
-			return err
-		}
-		answer, err := stun.Parse(raw)
-		if err != nil {
-			return err
-		}
-		switch nonce, ok := answer.Attribute(stun.AttrNonce); {
-		case answer.Class() == stun.ClassSuccess:
-			return nil
-		case !ok || challenged:
-			return fmt.Errorf("%v was refused: %q", m, raw)
-		default:
-			c.nonce = slices.Clone(nonce)
-		}
-	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"turnout/allocation"
 	"turnout/auth"
+	"turnout/internal/callers"
 	"turnout/internal/secure"
 	"turnout/relay"
 	"turnout/stun"
@@ -137,17 +138,17 @@ func call(b *testing.B, server, peer netip.AddrPort, key []byte) net.Conn {
 	}
 	b.Cleanup(func() { conn.Close() })
 	buf := make([]byte, 2048)
-	c := caller{realm: "watched", key: key, ask: func(request []byte) ([]byte, error) {
+	c := callers.Caller{Username: "alice", Realm: "watched", Key: key, Ask: func(request []byte) ([]byte, error) {
 		if _, err := conn.Write(request); err != nil {
 			return nil, err
 		}
 		n, err := conn.Read(buf)
 		return buf[:n], err
 	}}
-	if err := c.request(stun.MethodAllocate, func(m *stun.Builder) { m.AddUint8(stun.AttrRequestedTransport, 17, 4) }); err != nil {
+	if err := c.Allocate(); err != nil {
 		b.Fatal(err)
 	}
-	if err := c.request(stun.MethodChannelBind, func(m *stun.Builder) {
+	if err := c.Request(stun.MethodChannelBind, func(m *stun.Builder) {
 		m.AddChannelNumber(0x4000)
 		m.AddXORAddrPort(stun.AttrXORPeerAddress, peer)
 	}); err != nil {

@@ -3,6 +3,7 @@ package netio
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -119,14 +120,14 @@ func (r *receiver) split(all Packet, size int) int {
 	if size <= 0 {
 		size = len(b)
 	}
-	for n := 1; ; n++ {
-		end := min(size, len(b))
-		all.Payload = b[:end:end]
-		r.packets = append(r.packets, all)
-		if b = b[end:]; len(b) == 0 {
-			return n
-		}
+	n, first := max(1, (len(b)+size-1)/max(size, 1)), len(r.packets)
+	r.packets = slices.Grow(r.packets, n)[:first+n]
+	for i := range n {
+		p, end := &r.packets[first+i], min(size, len(b))
+		*p = all
+		p.Payload, b = b[:end:end], b[end:]
 	}
+	return n
 }
 
 // received counts a slot that brought so many datagrams.

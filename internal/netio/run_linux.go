@@ -44,37 +44,41 @@ func (p *poller) gather(s *socket, outs []Out, i int, df bool) (left int) {
 	x.count = 0
 	x.batch++
 	for i != none && s.toggles(&outs[i]) == df {
-		next := x.next[i]
-		if !p.shortcuts.GSO.Enabled || !x.join(outs, i) {
-			if x.count == len(x.runs) {
-				break
+		if r := x.latestRun(outs, outs[i].Dst); r != nil && p.shortcuts.GSO.Enabled {
+			if rest := x.extend(outs, r, i); rest != i {
+				i = rest
+				continue
 			}
-			x.begin(s, outs, i)
 		}
+		if x.count == len(x.runs) {
+			break
+		}
+		next := x.next[i]
+		x.begin(s, outs, i)
 		i = next
 	}
 	return i
 }
 
-// join adds out i to the latest run to its destination, if it fits.
-func (x *sender) join(outs []Out, i int) bool {
-	o := &outs[i]
-	r := x.latestRun(outs, o.Dst)
-	if r == nil || !r.open || r.segments == maxSegments {
-		return false
-	}
-	n := o.length()
+// extend adds out i to the latest run to its destination, and those right behind it in the list, as long as they fit. It
+// returns the first that does not.
+func (x *sender) extend(outs []Out, r *run, i int) (rest int) {
 	like := &outs[r.first]
-	if n == 0 || n > r.size || r.bytes+n > maxRunBytes || o.TOS != like.TOS || o.DF != like.DF || o.Local != like.Local {
-		return false
+	for i != none && r.open && r.segments < maxSegments {
+		o := &outs[i]
+		n := o.length()
+		if n == 0 || n > r.size || r.bytes+n > maxRunBytes || o.Dst != like.Dst || o.TOS != like.TOS || o.DF != like.DF || o.Local != like.Local {
+			break
+		}
+		x.next[r.last] = i
+		r.last = i
+		r.segments++
+		r.bytes += n
+		r.open = n == r.size // a shorter one is the last
+		i = x.next[i]
 	}
-	x.next[r.last] = i
-	x.next[i] = none
-	r.last = i
-	r.segments++
-	r.bytes += n
-	r.open = n == r.size // a shorter one is the last
-	return true
+	x.next[r.last] = none
+	return i
 }
 
 // latestRun is the run of this batch that a datagram to d must not overtake; nil if there is none, or it was forgotten.

@@ -175,16 +175,28 @@ func (x *sender) lay(outs []Out) (used int) {
 	return used
 }
 
-// putParts refers to the parts of a datagram, and returns how many it has.
+// putParts refers to the parts of a datagram, and returns how many it has. Part by part, since a loop over them would copy
+// them first.
 func putParts(iovecs []unix.Iovec, o *Out) (n int) {
-	for _, part := range [outIovecs][]byte{o.Header, o.Payload, o.Padding} {
-		if len(part) > 0 {
-			iovecs[n].Base = unsafe.SliceData(part)
-			iovecs[n].SetLen(len(part))
-			n++
-		}
+	at := (*[outIovecs]unix.Iovec)(iovecs)
+	if len(o.Header) > 0 {
+		putPart(&at[n], o.Header)
+		n++
+	}
+	if len(o.Payload) > 0 {
+		putPart(&at[n], o.Payload)
+		n++
+	}
+	if len(o.Padding) > 0 {
+		putPart(&at[n], o.Padding)
+		n++
 	}
 	return n
+}
+
+func putPart(v *unix.Iovec, part []byte) {
+	v.Base = unsafe.SliceData(part)
+	v.SetLen(len(part))
 }
 
 // sendAll sends the messages of runs, around those that fail. sendmmsg stops at a message that fails and tells why only when

@@ -4,12 +4,16 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/pion/stun/v3"
+
+	"turnout/internal/ports"
 )
 
 // TestDrainToAlternate drains one of two relays that share their users. Whoever logs in there is sent to the other, and
@@ -77,23 +81,88 @@ func sentElsewhere(t *testing.T, relay string) (alternate string) {
 	if bound := exchange(t, conn, stun.MethodBinding); bound.Type.Class != stun.ClassSuccessResponse {
 		t.Errorf("Binding while draining: %v", bound)
 	}
-	udp := stun.RawAttribute{Type: stun.AttrRequestedTransport, Value: []byte{17, 0, 0, 0}}
-	challenge := exchange(t, conn, stun.MethodAllocate, udp)
-	var nonce stun.Nonce
-	if code := errorCode(t, challenge); code != stun.CodeUnauthorized || challenge.Contains(stun.AttrAlternateServer) || nonce.GetFrom(challenge) != nil {
-		t.Fatalf("Allocate without a credential while draining: %v, want error 401 with a nonce and nothing of the other relay", challenge)
-	}
-	key := stun.NewLongTermIntegrity(user, realm, password)
-	answer := exchange(t, conn, stun.MethodAllocate, udp, stun.NewUsername(user), stun.NewRealm(realm), nonce, key)
+	answer := askForAllocation(t, conn)
 	if code := errorCode(t, answer); code != stun.CodeTryAlternate {
 		t.Fatalf("Allocate while draining: error %d, want 300", code)
-	}
-	if err := key.Check(answer); err != nil {
-		t.Errorf("the answer that sends a client elsewhere: %v", err)
 	}
 	var server stun.AlternateServer
 	if err := server.GetFrom(answer); err != nil {
 		t.Fatal(err)
 	}
 	return net.JoinHostPort(server.IP.String(), fmt.Sprint(server.Port))
+}
+
+// askForAllocation logs in and asks for an allocation. Before that it learns nothing of another relay; the answer is signed.
+func askForAllocation(t *testing.T, conn net.Conn) (answer *stun.Message) {
+	t.Helper()
+	udp := stun.RawAttribute{Type: stun.AttrRequestedTransport, Value: []byte{17, 0, 0, 0}}
+	challenge := exchange(t, conn, stun.MethodAllocate, udp)
+	var nonce stun.Nonce
+	if code := errorCode(t, challenge); code != stun.CodeUnauthorized || challenge.Contains(stun.AttrAlternateServer) || nonce.GetFrom(challenge) != nil {
+		t.Fatalf("Allocate without a credential: %v, want error 401 with a nonce and nothing of another relay", challenge)
+	}
+	key := stun.NewLongTermIntegrity(user, realm, password)
+	answer = exchange(t, conn, stun.MethodAllocate, udp, stun.NewUsername(user), stun.NewRealm(realm), nonce, key)
+	if err := key.Check(answer); err != nil {
+		t.Errorf("the answer to Allocate: %v", err)
+	}
+	return answer
+}
+
+// unlikeConfiguration is that of a relay for one client, whose alternates are reached by one address family each.
+const unlikeConfiguration = `realm: %[1]s
+listen: [udp://127.0.0.1:%[2]d, "udp://[::1]:%[2]d"]
+relay: {addresses: [127.0.0.1, "::1"], ports: %[3]d-%[4]d}
+auth: {users: {%[5]s: %[6]s}}
+quota: {total: {allocations: 1}}
+alternates: ["turn:[2001:db8::9]"]
+drain: {alternate: ["turn:192.0.2.9"]}
+admin: {listen: "127.0.0.1:%[7]d"}
+`
+
+// TestAlternateOfTheOtherFamily has a relay that is full, and then drains, send nobody to an address of a family that the client
+// does not have: without one of its own it is told 508, as by a relay that has no alternate. RFC 8489 §10.
+func TestAlternateOfTheOtherFamily(t *testing.T) {
+	peers(t)
+	t.Parallel()
+	if os.Getenv("PEERTEST_SERVER") != "" {
+		t.Skip("PEERTEST_SERVER names the server to test: turnout is not started")
+	}
+	r := ports.Reserve(t, 16)
+	admin, file := fmt.Sprintf("127.0.0.1:%d", r.First+1), filepath.Join(t.TempDir(), "turnout.yaml")
+	text := fmt.Sprintf(unlikeConfiguration, realm, r.First, r.First+2, r.Last(), user, password, r.First+1)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	launch(t, admin, "--config", file)
+	dial := func(host string) net.Conn {
+		conn, err := net.Dial("udp", net.JoinHostPort(host, fmt.Sprint(r.First)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		return conn
+	}
+	if first := askForAllocation(t, dial("127.0.0.1")); first.Type.Class != stun.ClassSuccessResponse {
+		t.Fatalf("the only allocation: %v", first)
+	}
+	expect := func(when, host, want string) {
+		t.Helper()
+		answer := askForAllocation(t, dial(host))
+		code := errorCode(t, answer)
+		var server stun.AlternateServer
+		switch err := server.GetFrom(answer); {
+		case want == "" && (code != stun.CodeInsufficientCapacity || err == nil):
+			t.Errorf("%s, a client of %s: error %d and %v, want 508 and no alternate", when, host, code, answer)
+		case want != "" && (code != stun.CodeTryAlternate || err != nil || server.IP.String() != want):
+			t.Errorf("%s, a client of %s: error %d, sent to %v (%v), want 300 to %s", when, host, code, server, err, want)
+		}
+	}
+	expect("full", "127.0.0.1", "")
+	expect("full", "::1", "2001:db8::9")
+	if r := askAdmin(t, admin, "POST", "/v1/drain"); r.code != http.StatusOK {
+		t.Fatalf("POST /v1/drain: %d %s", r.code, r.body)
+	}
+	expect("draining", "127.0.0.1", "192.0.2.9")
+	expect("draining", "::1", "")
 }

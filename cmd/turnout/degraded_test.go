@@ -78,6 +78,22 @@ func TestServeDegradedByCertificate(t *testing.T) {
 	}
 }
 
+// TestServeDegradedByCertificateFiles breaks a certificate's file; how one is mended, package secure tests in virtual time.
+func TestServeDegradedByCertificateFiles(t *testing.T) {
+	t.Parallel()
+	cert, key := certifyFor(t, t.TempDir(), time.Now(), time.Now().Add(90*24*time.Hour), "turn.test")
+	c, _, service, operator, stop := offering(t, "tls: {cert: "+cert+", key: "+key+"}")
+	becomes(t, operator)
+	if err := os.WriteFile(cert, []byte("no certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	becomes(t, operator, "certificate_unusable")
+	relaysStill(t, service)
+	if code := stop(); code != exitOK {
+		t.Errorf("exit %d: %s", code, &c.err)
+	}
+}
+
 // TestServeDegradedByLog fills the disk of the log, and empties it again.
 func TestServeDegradedByLog(t *testing.T) {
 	t.Parallel()

@@ -12,6 +12,7 @@ const (
 	faultIssuerKeys
 	faultCertificateExpired
 	faultCertificateExpires
+	faultCertificateUnusable
 	faultReload
 	faultLog
 
@@ -27,6 +28,7 @@ var faults = [numFaults]struct{ name, sentence string }{
 	faultIssuerKeys:          {"issuer_keys", "The keys of a token issuer cannot be fetched: its tokens are taken as long as the keys known before are its own."},
 	faultCertificateExpired:  {"certificate_expired", "A certificate has expired: clients refuse TLS and DTLS connections."},
 	faultCertificateExpires:  {"certificate_expires", "A certificate will expire soon and has not been renewed."},
+	faultCertificateUnusable: {"certificate_unusable", "The files of a certificate were changed and cannot be used: the certificate before is shown until it expires."},
 	faultReload:              {"reload", "The configuration was changed and cannot be used: turnout goes on with the one before."},
 	faultLog:                 {"log", "The log cannot be written: its lines are lost."},
 }

@@ -58,6 +58,9 @@ func certificatesProbe(now func() time.Time, shown ...*secure.Certificates) prob
 					all = append(all, trouble{f, name, fmt.Errorf("certificate expires at %s", leaf.NotAfter.UTC().Format(time.RFC3339))})
 				}
 			}
+			for name, err := range c.Troubles {
+				all = append(all, trouble{faultCertificateUnusable, name, err})
+			}
 		}
 		return all
 	}

@@ -38,8 +38,8 @@ func (a *app) serveCommand() *cobra.Command {
 	c := a.command("serve [--config FILE]", "Run the relay and the service",
 		"Run the relay and the service. Without a configuration both serve loopback only, for a first try.\n"+
 			"SIGHUP, or a change of the file, has it go by the configuration as it is then; calls go on.\n"+
-			"SIGTERM or SIGINT drains the relay: no new allocations are made, and it ends when the last one has, or at\n"+
-			"drain.deadline. A second one ends what is live at once.",
+			"SIGTERM drains the relay: no new allocations are made, and it ends when the last one has, or at\n"+
+			"drain.deadline. A second one, or Ctrl-C at a terminal, ends what is live at once.",
 		func(ctx context.Context) error {
 			return a.serve(ctx, &s)
 		})

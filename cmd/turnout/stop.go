@@ -24,11 +24,15 @@ func (s *service) stop(again <-chan struct{}) error {
 	if server := s.relay.Load(); server != nil {
 		(*server).Drain()
 	}
-	attributes := []any{"allocations", s.live(), "deadline", deadline.String()}
-	if s.live() > 0 { // who waits at a terminal shall know how to wait no longer
-		attributes = append(attributes, "sooner", "a second signal ends them at once")
+	select {
+	case <-again: // nobody wants to wait
+	default:
+		attributes := []any{"allocations", s.live(), "deadline", deadline.String()}
+		if s.live() > 0 { // who waits shall know how to wait no longer
+			attributes = append(attributes, "sooner", "a second signal ends them at once")
+		}
+		s.log.Info("draining", attributes...)
 	}
-	s.log.Info("draining", attributes...)
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
 	done := make(chan error, 1)
@@ -43,7 +47,7 @@ func (s *service) stop(again <-chan struct{}) error {
 			return err
 		case <-again:
 			again = nil
-			s.log.Info("told again to stop: ending live allocations", "allocations", s.live())
+			s.log.Info("ending live allocations at once", "allocations", s.live())
 			cancel()
 		case <-look.C:
 			if ctx.Err() != nil || s.live() == 0 {

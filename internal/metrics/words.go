@@ -12,7 +12,7 @@ import (
 // closed are the closed sets of labels' values that the callers of this package choose from: by metric and label, or by label
 // where it has one meaning in all of them. What the relay itself counts has words of its own; see Words.
 var closed = map[string][]string{
-	"degraded.reason":                 {"store", "revocations", "revocations_overflow", "keys", "issuer_keys", "certificate_expired", "certificate_expires", "reload", "log"},
+	"degraded.reason":                 {"store", "revocations", "revocations_overflow", "keys", "issuer_keys", "certificate_expired", "certificate_expires", "certificate_unusable", "reload", "log"},
 	"config_reloads_total.result":     {"ok", "failed"},
 	"log_lines_total.level":           {"debug", "info", "warn", "error"},
 	"credentials_total.dialect":       {"native", "acs", "rest", "cloudflare", "twilio", "matrix"},

@@ -94,7 +94,7 @@ func (d *troubled) is(t *testing.T, reasons ...string) {
 	t.Helper()
 	took := eventually(t, fmt.Sprintf("/readyz says %q", reasons), func() error { return reasonsAre(d.admin, reasons) })
 	metrics := get(t, "http://"+d.admin+"/metrics")
-	for _, reason := range []string{"store", "issuer_keys", "certificate_expired", "certificate_expires", "log", "reload"} {
+	for _, reason := range []string{"store", "issuer_keys", "certificate_expired", "certificate_expires", "certificate_unusable", "log", "reload"} {
 		want := fmt.Sprintf("turnout_degraded{reason=%q} 0\n", reason)
 		if slices.Contains(reasons, reason) {
 			want = strings.Replace(want, " 0\n", " 1\n", 1)

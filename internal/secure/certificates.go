@@ -43,7 +43,7 @@ type pair struct {
 	files   KeyPair                         // immutable
 	current atomic.Pointer[tls.Certificate] // never nil
 	seen    [sha256.Size]byte               // of the files as last tried; guarded by Certificates.mu
-	trouble string                          // with the files as last told; guarded by Certificates.mu
+	trouble error                           // with the files as last told; guarded by Certificates.mu
 }
 
 // NewCertificates has none yet: see [Certificates.Load].
@@ -88,7 +88,7 @@ func (c *Certificates) Load(files []KeyPair) (use func(), err error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.Name, err)
 		}
-		if i := slices.IndexFunc(c.pairs(), func(p *pair) bool { return p.files == f && p.seen == sum && p.trouble == "" }); i >= 0 {
+		if i := slices.IndexFunc(c.pairs(), func(p *pair) bool { return p.files == f && p.seen == sum && p.trouble == nil }); i >= 0 {
 			next = append(next, c.pairs()[i])
 			continue
 		}
@@ -150,14 +150,14 @@ func (c *Certificates) Watch(ctx context.Context) {
 func (c *Certificates) lookLocked(p *pair) {
 	certificate, sum, err := p.files.read()
 	if err != nil {
-		if trouble := err.Error(); trouble != p.trouble {
-			p.trouble = trouble
+		if p.trouble == nil || p.trouble.Error() != err.Error() {
+			p.trouble = err
 			c.log.Warn("a changed certificate cannot be used; the one before stays",
-				"key", p.files.Name, "error", trouble, "expires", p.current.Load().Leaf.NotAfter)
+				"key", p.files.Name, "error", err, "expires", p.current.Load().Leaf.NotAfter)
 		}
 		return
 	}
-	if p.trouble = ""; sum == p.seen {
+	if p.trouble = nil; sum == p.seen {
 		return
 	}
 	p.seen = sum
@@ -192,6 +192,23 @@ func (c *Certificates) Expiries(yield func(name string, expires time.Time) bool)
 func (c *Certificates) Leaves(yield func(name string, leaf *x509.Certificate) bool) {
 	for _, p := range c.pairs() {
 		if !yield(p.files.Name, p.current.Load().Leaf) {
+			return
+		}
+	}
+}
+
+// Troubles yields the configuration key of each certificate whose files, as they are now, cannot be used in its place, and why.
+func (c *Certificates) Troubles(yield func(name string, err error) bool) {
+	c.mu.Lock()
+	var troubled []pair
+	for _, p := range c.pairs() {
+		if p.trouble != nil {
+			troubled = append(troubled, pair{files: p.files, trouble: p.trouble})
+		}
+	}
+	c.mu.Unlock()
+	for i := range troubled {
+		if !yield(troubled[i].files.Name, troubled[i].trouble) {
 			return
 		}
 	}

@@ -136,6 +136,18 @@ func TestReload(t *testing.T) {
 			line(t, conn)
 			return conn, conn.ConnectionState().PeerCertificates[0].Raw
 		}
+		troubled := func(text string) {
+			t.Helper()
+			n := 0
+			for name, err := range c.Troubles {
+				if n++; name != "tls.cert" || text == "" || !strings.Contains(err.Error(), text) {
+					t.Errorf("%s is in trouble: %v", name, err)
+				}
+			}
+			if (n > 0) != (text != "") {
+				t.Errorf("%d are in trouble, want %q", n, text)
+			}
+		}
 		want := func(when string, made certificate) {
 			t.Helper()
 			time.Sleep(reloadPause + time.Second)
@@ -150,15 +162,19 @@ func TestReload(t *testing.T) {
 		want("after a swap of links", second)
 		third.write(t, filepath.Join(dir, "..2"), "tls")
 		want("after writing in place", third)
+		troubled("")
 		os.WriteFile(filepath.Join(dir, "..2", "tls.pem"), []byte("broken"), 0o600)
 		want("after a broken certificate", third)
 		want("and later", third)
+		troubled("failed to find any PEM")
 		os.WriteFile(filepath.Join(dir, "..2", "tls.pem"), first.cert, 0o600)
 		want("after a certificate of another key", third)
+		troubled("private key does not match")
 		os.Remove(files.Key)
 		want("without key", third)
 		os.WriteFile(files.Key, first.key, 0o600)
 		want("after its key came too", first)
+		troubled("")
 		echoes(t, old, "as long as you like")
 		for _, text := range []string{"certificate read again", "failed to find any PEM", "private key does not match", "no such file"} {
 			if n := strings.Count(printed.String(), text); n == 0 || n > 1 && text != "certificate read again" {

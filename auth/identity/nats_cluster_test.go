@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -88,11 +89,11 @@ func TestCluster(t *testing.T) {
 	if last, extra := round().Generation, uint64(unsure.Load()); last < 11 || last > 11+extra {
 		t.Errorf("generation %d after 10 revocations and %d attempts that may have been some, too", last, extra)
 	}
-	for i := range servers {
-		if strings.HasSuffix(stores[2].conn.ConnectedUrl(), client(i)) {
-			_ = servers[i].Process.Kill()
-		}
+	at := slices.IndexFunc([]string{client(0), client(1), client(2)}, func(s string) bool { return strings.HasSuffix(stores[2].conn.ConnectedUrl(), s) })
+	if at < 0 {
+		t.Fatalf("the client is at %q, which is none of the servers", stores[2].conn.ConnectedUrl())
 	}
+	_ = servers[at].Process.Kill()
 	last := round()
 	until(t, "the relay to catch up", func() bool { return relay.TokenRevoked(u.ID, last.Generation-1, last.At, time.Time{}) })
 	again, err := persist(ctx, &unsure, func() (User, error) { return ds[1].Create(ctx, "alice") })
